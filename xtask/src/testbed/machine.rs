@@ -1,0 +1,297 @@
+//! One host: its overlay, its boot under systemd-nspawn, its end.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::base::remove_tree;
+use super::hosts::{self, Host};
+use super::network;
+use crate::sh::{self, Context, Error, Result};
+
+/// Puts the process into cgroups of its own before it becomes the host, so that hosts share none:
+/// without it, stopping a unit in one would reach the unit of the same name in another.
+/// Words: the host's short name, then the command.
+const LAUNCH: &str = r#"
+name=$1; shift
+for tree in /sys/fs/cgroup/*/; do
+    [ -w "$tree/cgroup.procs" ] || continue
+    own=$tree/mosip-prov/$name
+    mkdir -p "$own"
+    if [ -e "$tree/cpuset.cpus" ]; then
+        for folder in "$tree/mosip-prov" "$own"; do
+            cat "$tree/cpuset.cpus" > "$folder/cpuset.cpus"
+            cat "$tree/cpuset.mems" > "$folder/cpuset.mems"
+        done
+    fi
+    echo $$ > "$own/cgroup.procs"
+done
+exec setsid "$@"
+"#;
+
+/// Whether the host's nspawn runs, with its pid.
+pub fn pid(host: &Host) -> Option<u32> {
+    let pid: u32 = fs::read_to_string(host.folder().join("pid"))
+        .ok()?
+        .trim()
+        .parse()
+        .ok()?;
+    // Pids are used again; only a process that names our folder is ours.
+    let command = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    let command = String::from_utf8_lossy(&command);
+    (command.contains("systemd-nspawn") && command.contains(&*host.root().to_string_lossy()))
+        .then_some(pid)
+}
+
+fn is_mounted(path: &Path) -> bool {
+    let path = path.to_string_lossy();
+    fs::read_to_string("/proc/self/mounts")
+        .unwrap_or_default()
+        .lines()
+        .any(|line| line.split(' ').nth(1) == Some(&*path))
+}
+
+/// The base the host's layers belong to; nothing when it has none.
+pub fn built_on(host: &Host) -> Option<String> {
+    fs::read_to_string(host.folder().join("base")).ok()
+}
+
+/// Mounts (fresh layers when they are missing or of another base) and boots the host with a fresh namespace.
+/// Does not wait until it answers: see [`wait_ready`].
+pub fn start(host: &Host, base: &Path) -> Result<()> {
+    if pid(host).is_some() {
+        return Ok(());
+    }
+    let folder = host.folder();
+    let (upper, work, root) = (folder.join("upper"), folder.join("work"), host.root());
+    unmount(host)?;
+    let base_name = base.to_string_lossy().into_owned();
+    let fresh = built_on(host).as_deref() != Some(&base_name);
+    if fresh {
+        forget(host)?;
+    }
+    // Left by a volatile mount; what a crash of this machine can lose is a test host.
+    remove_tree(&work)?;
+    for path in [&upper, &work, &root] {
+        fs::create_dir_all(path).doing(format!("cannot make {}", path.display()))?;
+    }
+    sh::output(
+        Command::new("mount")
+            .args(["-t", "overlay", "overlay", "-o"])
+            // volatile: apt syncs after every file, which is most of an installation's time on a shared disk
+            .arg(format!(
+                "volatile,lowerdir={base_name},upperdir={},workdir={}",
+                upper.display(),
+                work.display()
+            ))
+            .arg(&root),
+    )?;
+    if fresh {
+        prepare(host)?;
+        sh::write(&folder.join("base"), &base_name)?;
+    }
+    sh::write(&root.join("etc/resolv.conf"), resolver())?;
+    network::fresh_namespace(host)?;
+    boot(host)
+}
+
+fn boot(host: &Host) -> Result<()> {
+    let log = fs::File::create(host.log()).doing("cannot write the host's log")?;
+    let child = Command::new("/bin/sh")
+        .args(["-c", LAUNCH, "launch", host.name])
+        .args(["systemd-nspawn", "--register=no", "--keep-unit", "-q", "-b"])
+        .arg("-D")
+        .arg(host.root())
+        .args(["-M", host.name, "--resolv-conf=off"])
+        .arg(format!(
+            "--network-namespace-path=/run/netns/{}",
+            host.namespace()
+        ))
+        .args(["--capability=all", "--system-call-filter=@known"])
+        // makes /proc/sys writable inside
+        .env("SYSTEMD_NSPAWN_API_VFS_WRITABLE", "1")
+        .env_remove("NOTIFY_SOCKET")
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().doing("cannot share the host's log")?)
+        .stderr(log)
+        .spawn()
+        .doing("cannot start systemd-nspawn")?;
+    // Stays the pid of nspawn: both the shell and setsid replace themselves.
+    sh::write(&host.folder().join("pid"), child.id().to_string())
+}
+
+/// What makes a host itself, written into its fresh layer before the first boot.
+fn prepare(host: &Host) -> Result<()> {
+    let root = host.root();
+    sh::write(&root.join("etc/hostname"), format!("{}\n", host.name))?;
+    sh::write(
+        &root.join("etc/hosts"),
+        format!(
+            "127.0.0.1 localhost\n127.0.1.1 {}\n::1 localhost ip6-localhost ip6-loopback\n",
+            host.name
+        ),
+    )?;
+    sh::output(Command::new("ssh-keygen").args(["-q", "-A", "-f"]).arg(&root))?;
+    if !host.python {
+        for entry in fs::read_dir(root.join("usr/bin"))
+            .doing("cannot list the host's programs")?
+            .flatten()
+        {
+            if entry.file_name().to_string_lossy().starts_with("python3") {
+                fs::remove_file(entry.path()).doing("cannot take python3 away")?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// This machine's name servers, without those only it can reach.
+fn resolver() -> String {
+    let reachable = |path: &str| -> String {
+        fs::read_to_string(path)
+            .unwrap_or_default()
+            .lines()
+            .filter(|line| line.starts_with("nameserver") || line.starts_with("search"))
+            .filter(|line| !line.contains(" 127.") && !line.contains(" ::1"))
+            .flat_map(|line| [line, "\n"])
+            .collect()
+    };
+    let own = reachable("/etc/resolv.conf");
+    if own.contains("nameserver") {
+        own
+    } else {
+        // systemd-resolved keeps the real ones here
+        reachable("/run/systemd/resolve/resolv.conf")
+    }
+}
+
+/// Waits until the host takes a login as `ubuntu`; the time from now, or an error with the end of its log.
+pub fn wait_ready(host: &Host, patience: Duration) -> Result<Duration> {
+    let started = Instant::now();
+    loop {
+        if sh::output(ssh(host, "ubuntu").args(["-o", "ConnectTimeout=2", "true"])).is_ok() {
+            return Ok(started.elapsed());
+        }
+        let gone = pid(host).is_none();
+        if gone || started.elapsed() > patience {
+            let what = if gone {
+                "its systemd-nspawn has ended".to_owned()
+            } else {
+                format!("it takes no login after {} s", patience.as_secs())
+            };
+            return Err(Error(format!(
+                "host {} did not start: {what}. The end of {}:\n{}",
+                host.name,
+                host.log().display(),
+                sh::tail(&host.log(), 30)
+            )));
+        }
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
+/// An `ssh` to a host with the test key, for the caller to add a command to.
+pub fn ssh(host: &Host, user: &str) -> Command {
+    let mut command = Command::new("ssh");
+    command
+        .args(["-F", "/dev/null", "-i"])
+        .arg(hosts::key())
+        .args(["-o", "IdentitiesOnly=yes"])
+        .args(["-o", "StrictHostKeyChecking=no"])
+        .args(["-o", "UserKnownHostsFile=/dev/null"])
+        .args(["-o", "LogLevel=ERROR", "-o", "BatchMode=yes"])
+        .arg(format!("{user}@{}", host.address));
+    command
+}
+
+/// Ends a host: at once, or after an orderly shutdown of its services.
+pub fn stop(host: &Host, orderly: bool) -> Result<()> {
+    if let Some(pid) = pid(host) {
+        if orderly {
+            // nspawn passes it on as the order to shut down
+            sh::run(&["kill", "-TERM", &pid.to_string()])?;
+            if !wait_gone(host, Duration::from_secs(25)) {
+                println!("{:<17} did not shut down in 25 s, ended hard", host.name);
+            }
+        }
+        if !end_hard(host, pid) {
+            return Err(Error(format!(
+                "host {} (pid {pid}) does not end; the end of its log:\n{}",
+                host.name,
+                sh::tail(&host.log(), 15)
+            )));
+        }
+    }
+    let _ = fs::remove_file(host.folder().join("pid"));
+    remove_cgroups(host);
+    Ok(())
+}
+
+fn end_hard(host: &Host, nspawn: u32) -> bool {
+    // The end of the host's first process ends all of the host, and nspawn then ends by itself.
+    let children = fs::read_to_string(format!("/proc/{nspawn}/task/{nspawn}/children"));
+    for child in children.unwrap_or_default().split_whitespace() {
+        let _ = sh::run(&["kill", "-KILL", child]);
+    }
+    if wait_gone(host, Duration::from_secs(5)) {
+        return true;
+    }
+    let _ = sh::run(&["kill", "-KILL", &nspawn.to_string()]);
+    wait_gone(host, Duration::from_secs(5))
+}
+
+fn wait_gone(host: &Host, patience: Duration) -> bool {
+    let started = Instant::now();
+    // A process that ended and was not waited for has an empty command line, so it counts as gone.
+    while pid(host).is_some() {
+        if started.elapsed() > patience {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(30));
+    }
+    true
+}
+
+fn remove_cgroups(host: &Host) {
+    let trees = fs::read_dir("/sys/fs/cgroup");
+    for tree in trees.into_iter().flatten().flatten() {
+        let ours = tree.path().join("mosip-prov");
+        remove_cgroup(&ours.join(host.name));
+        // Goes when its last host goes.
+        let _ = fs::remove_dir(ours);
+    }
+}
+
+fn remove_cgroup(path: &Path) {
+    for entry in fs::read_dir(path).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            remove_cgroup(&entry.path());
+        }
+    }
+    let _ = fs::remove_dir(path);
+}
+
+/// Unmounts the host's file system.
+pub fn unmount(host: &Host) -> Result<()> {
+    let root = host.root();
+    if !is_mounted(&root) {
+        return Ok(());
+    }
+    let path = root.to_string_lossy().into_owned();
+    // A shell left in the folder must not keep the host from being reset.
+    if !sh::succeeds(&["umount", &path]) {
+        sh::run(&["umount", "-l", &path])?;
+    }
+    Ok(())
+}
+
+/// Drops what the host's layer holds; it must be unmounted.
+pub fn forget(host: &Host) -> Result<()> {
+    for name in ["upper", "work"] {
+        remove_tree(&host.folder().join(name))?;
+    }
+    let _ = fs::remove_file(host.folder().join("base"));
+    Ok(())
+}
