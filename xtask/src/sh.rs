@@ -85,9 +85,7 @@ pub fn succeeds(words: &[&str]) -> bool {
 /// Runs a command whose output goes straight to the terminal.
 pub fn show(command: &mut Command) -> Result<()> {
     let words = shown(command);
-    let status = command
-        .status()
-        .doing(format!("cannot start `{words}`"))?;
+    let status = command.status().doing(format!("cannot start `{words}`"))?;
     if status.success() {
         return Ok(());
     }

@@ -133,7 +133,11 @@ fn prepare(host: &Host) -> Result<()> {
             host.name
         ),
     )?;
-    sh::output(Command::new("ssh-keygen").args(["-q", "-A", "-f"]).arg(&root))?;
+    sh::output(
+        Command::new("ssh-keygen")
+            .args(["-q", "-A", "-f"])
+            .arg(&root),
+    )?;
     if !host.python {
         for entry in fs::read_dir(root.join("usr/bin"))
             .doing("cannot list the host's programs")?

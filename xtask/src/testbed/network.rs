@@ -15,7 +15,18 @@ const OUTSIDE_VETH: &str = "mpo-outside";
 const RULES: [&[&str]; 3] = [
     // Bridged frames pass these tables too where the kernel filters bridges, hence the second exception.
     &[
-        "nat", "POSTROUTING", "-s", SUBNET, "!", "-d", SUBNET, "!", "-o", "mpbr+", "-j", "MASQUERADE",
+        "nat",
+        "POSTROUTING",
+        "-s",
+        SUBNET,
+        "!",
+        "-d",
+        SUBNET,
+        "!",
+        "-o",
+        "mpbr+",
+        "-j",
+        "MASQUERADE",
     ],
     &["filter", "FORWARD", "-i", "mpbr+", "-j", "ACCEPT"],
     &["filter", "FORWARD", "-o", "mpbr+", "-j", "ACCEPT"],
@@ -89,14 +100,23 @@ fn outside_up() -> Result<()> {
     }
     let space = OUTSIDE_NAMESPACE;
     ip(&format!("netns add {space}"))?;
-    ip(&format!("link add {OUTSIDE_VETH} type veth peer name eth0 netns {space}"))?;
-    ip(&format!("link set {OUTSIDE_VETH} master {OUTSIDE_BRIDGE} up"))?;
+    ip(&format!(
+        "link add {OUTSIDE_VETH} type veth peer name eth0 netns {space}"
+    ))?;
+    ip(&format!(
+        "link set {OUTSIDE_VETH} master {OUTSIDE_BRIDGE} up"
+    ))?;
     ip(&format!("-n {space} link set lo up"))?;
-    ip(&format!("-n {space} addr add {OUTSIDE_ADDRESS}/24 dev eth0"))?;
+    ip(&format!(
+        "-n {space} addr add {OUTSIDE_ADDRESS}/24 dev eth0"
+    ))?;
     ip(&format!("-n {space} link set eth0 up"))?;
     for host in &HOSTS {
         if let Some(outside) = host.outside {
-            ip(&format!("-n {space} route add {}/32 via {outside}", host.address))?;
+            ip(&format!(
+                "-n {space} route add {}/32 via {outside}",
+                host.address
+            ))?;
         }
     }
     Ok(())
@@ -107,15 +127,22 @@ pub fn fresh_namespace(host: &Host) -> Result<()> {
     remove_namespace(host)?;
     let (space, veth) = (host.namespace(), host.veth());
     ip(&format!("netns add {space}"))?;
-    ip(&format!("link add {veth} type veth peer name eth0 netns {space}"))?;
+    ip(&format!(
+        "link add {veth} type veth peer name eth0 netns {space}"
+    ))?;
     ip(&format!("link set {veth} master {BRIDGE} up"))?;
     ip(&format!("-n {space} link set lo up"))?;
-    ip(&format!("-n {space} addr add {}/24 brd + dev eth0", host.address))?;
+    ip(&format!(
+        "-n {space} addr add {}/24 brd + dev eth0",
+        host.address
+    ))?;
     ip(&format!("-n {space} link set eth0 up"))?;
     ip(&format!("-n {space} route add default via {GATEWAY}"))?;
     if let Some(outside) = host.outside {
         let veth = host.outside_veth();
-        ip(&format!("link add {veth} type veth peer name eth1 netns {space}"))?;
+        ip(&format!(
+            "link add {veth} type veth peer name eth1 netns {space}"
+        ))?;
         ip(&format!("link set {veth} master {OUTSIDE_BRIDGE} up"))?;
         ip(&format!("-n {space} addr add {outside}/24 brd + dev eth1"))?;
         ip(&format!("-n {space} link set eth1 up"))?;
