@@ -92,6 +92,13 @@ pub fn show(command: &mut Command) -> Result<()> {
     Err(Error(format!("`{words}` ended with {status}")))
 }
 
+/// Becomes the command: its output, its exit status. Returns only when it cannot be started.
+pub fn become_command(command: &mut Command) -> Result<()> {
+    use std::os::unix::process::CommandExt;
+    let words = shown(command);
+    Err(command.exec()).doing(format!("cannot start `{words}`"))
+}
+
 /// Runs a command that reads `input`, its output appended to the file `log`.
 pub fn logged(command: &mut Command, input: &str, log: &Path) -> Result<()> {
     let words = shown(command);

@@ -10,11 +10,13 @@ use super::hosts::{self, Host};
 use super::network;
 use crate::sh::{self, Context, Error, Result};
 
-/// Puts the process into cgroups of its own before it becomes the host, so that hosts share none:
-/// without it, stopping a unit in one would reach the unit of the same name in another.
-/// Words: the host's short name, then the command.
-const LAUNCH: &str = r#"
-name=$1; shift
+/// Runs one host, again and again while it asks for a reboot (systemd-nspawn then ends with 133), each time with a
+/// fresh network namespace, as a reboot leaves no firewall rules behind.
+///
+/// First it puts itself into cgroups of its own, so that hosts share none: without it, stopping a unit in one would
+/// reach the unit of the same name in another. Words: host name, shell script for the namespace, then the command.
+const SUPERVISE: &str = r#"
+name=$1; namespace=$2; shift 2
 for tree in /sys/fs/cgroup/*/; do
     [ -w "$tree/cgroup.procs" ] || continue
     own=$tree/mosip-prov/$name
@@ -27,21 +29,41 @@ for tree in /sys/fs/cgroup/*/; do
     fi
     echo $$ > "$own/cgroup.procs"
 done
-exec setsid "$@"
+status=133
+while [ $status = 133 ]; do
+    sh -ec "$namespace" || exit
+    "$@"
+    status=$?
+done
+exit $status
 "#;
 
-/// Whether the host's nspawn runs, with its pid.
+/// The pid of the host's supervisor; nothing when the host is down.
 pub fn pid(host: &Host) -> Option<u32> {
     let pid: u32 = fs::read_to_string(host.folder().join("pid"))
         .ok()?
         .trim()
         .parse()
         .ok()?;
-    // Pids are used again; only a process that names our folder is ours.
+    // Pids are used again; only a process that names our folder is ours. One that ended and was not waited for
+    // has an empty command line.
     let command = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
     let command = String::from_utf8_lossy(&command);
     (command.contains("systemd-nspawn") && command.contains(&*host.root().to_string_lossy()))
         .then_some(pid)
+}
+
+fn children(pid: u32) -> Vec<u32> {
+    fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))
+        .unwrap_or_default()
+        .split_whitespace()
+        .filter_map(|child| child.parse().ok())
+        .collect()
+}
+
+fn signal(name: &str, pid: u32) {
+    // One that has just ended is what was wanted.
+    let _ = sh::run(&["kill", name, &pid.to_string()]);
 }
 
 fn is_mounted(path: &Path) -> bool {
@@ -92,14 +114,14 @@ pub fn start(host: &Host, base: &Path) -> Result<()> {
         sh::write(&folder.join("base"), &base_name)?;
     }
     sh::write(&root.join("etc/resolv.conf"), resolver())?;
-    network::fresh_namespace(host)?;
     boot(host)
 }
 
 fn boot(host: &Host) -> Result<()> {
     let log = fs::File::create(host.log()).doing("cannot write the host's log")?;
-    let child = Command::new("/bin/sh")
-        .args(["-c", LAUNCH, "launch", host.name])
+    let child = Command::new("setsid")
+        .args(["/bin/sh", "-c", SUPERVISE, "supervise", host.name])
+        .arg(network::fresh_namespace(host))
         .args(["systemd-nspawn", "--register=no", "--keep-unit", "-q", "-b"])
         .arg("-D")
         .arg(host.root())
@@ -118,7 +140,7 @@ fn boot(host: &Host) -> Result<()> {
         .stderr(log)
         .spawn()
         .doing("cannot start systemd-nspawn")?;
-    // Stays the pid of nspawn: both the shell and setsid replace themselves.
+    // The pid stays: setsid replaces itself by the shell.
     sh::write(&host.folder().join("pid"), child.id().to_string())
 }
 
@@ -181,7 +203,7 @@ pub fn wait_ready(host: &Host, patience: Duration) -> Result<Duration> {
         let gone = pid(host).is_none();
         if gone || started.elapsed() > patience {
             let what = if gone {
-                "its systemd-nspawn has ended".to_owned()
+                "it has ended".to_owned()
             } else {
                 format!("it takes no login after {} s", patience.as_secs())
             };
@@ -212,17 +234,19 @@ pub fn ssh(host: &Host, user: &str) -> Command {
 
 /// Ends a host: at once, or after an orderly shutdown of its services.
 pub fn stop(host: &Host, orderly: bool) -> Result<()> {
-    if let Some(pid) = pid(host) {
+    if let Some(supervisor) = pid(host) {
         if orderly {
-            // nspawn passes it on as the order to shut down
-            sh::run(&["kill", "-TERM", &pid.to_string()])?;
+            // nspawn passes it on as the order to shut down.
+            for nspawn in children(supervisor) {
+                signal("-TERM", nspawn);
+            }
             if !wait_gone(host, Duration::from_secs(25)) {
                 println!("{:<17} did not shut down in 25 s, ended hard", host.name);
             }
         }
-        if !end_hard(host, pid) {
+        if !end_hard(host, supervisor) {
             return Err(Error(format!(
-                "host {} (pid {pid}) does not end; the end of its log:\n{}",
+                "host {} (pid {supervisor}) does not end; the end of its log:\n{}",
                 host.name,
                 sh::tail(&host.log(), 15)
             )));
@@ -233,22 +257,24 @@ pub fn stop(host: &Host, orderly: bool) -> Result<()> {
     Ok(())
 }
 
-fn end_hard(host: &Host, nspawn: u32) -> bool {
-    // The end of the host's first process ends all of the host, and nspawn then ends by itself.
-    let children = fs::read_to_string(format!("/proc/{nspawn}/task/{nspawn}/children"));
-    for child in children.unwrap_or_default().split_whitespace() {
-        let _ = sh::run(&["kill", "-KILL", child]);
+fn end_hard(host: &Host, supervisor: u32) -> bool {
+    // The end of the host's first process ends all of the host; nspawn and the supervisor then end by themselves.
+    let nspawns = children(supervisor);
+    for first in nspawns.iter().flat_map(|nspawn| children(*nspawn)) {
+        signal("-KILL", first);
     }
     if wait_gone(host, Duration::from_secs(5)) {
         return true;
     }
-    let _ = sh::run(&["kill", "-KILL", &nspawn.to_string()]);
+    signal("-KILL", supervisor);
+    for nspawn in nspawns {
+        signal("-KILL", nspawn);
+    }
     wait_gone(host, Duration::from_secs(5))
 }
 
 fn wait_gone(host: &Host, patience: Duration) -> bool {
     let started = Instant::now();
-    // A process that ended and was not waited for has an empty command line, so it counts as gone.
     while pid(host).is_some() {
         if started.elapsed() > patience {
             return false;

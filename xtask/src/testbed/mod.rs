@@ -114,9 +114,9 @@ pub fn main(action: Action) -> Result<()> {
             if command.is_empty() {
                 ssh.arg("-t");
             }
-            sh::show(ssh.args(command))
+            sh::become_command(ssh.args(command))
         }
-        Action::Outside { command } => sh::show(
+        Action::Outside { command } => sh::become_command(
             Command::new("ip")
                 .args(["netns", "exec", OUTSIDE_NAMESPACE])
                 .args(command),

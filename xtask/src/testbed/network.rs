@@ -122,35 +122,36 @@ fn outside_up() -> Result<()> {
     Ok(())
 }
 
-/// A fresh namespace for a host with its addresses, replacing the old one with whatever rules it held.
-pub fn fresh_namespace(host: &Host) -> Result<()> {
-    remove_namespace(host)?;
-    let (space, veth) = (host.namespace(), host.veth());
-    ip(&format!("netns add {space}"))?;
-    ip(&format!(
-        "link add {veth} type veth peer name eth0 netns {space}"
-    ))?;
-    ip(&format!("link set {veth} master {BRIDGE} up"))?;
-    ip(&format!("-n {space} link set lo up"))?;
-    ip(&format!(
-        "-n {space} addr add {}/24 brd + dev eth0",
-        host.address
-    ))?;
-    ip(&format!("-n {space} link set eth0 up"))?;
-    ip(&format!("-n {space} route add default via {GATEWAY}"))?;
+/// A shell script that gives the host a fresh namespace with its addresses, replacing the old one with whatever
+/// rules and settings it held.
+pub fn fresh_namespace(host: &Host) -> String {
+    let (space, veth, address) = (host.namespace(), host.veth(), host.address);
+    let mut script = format!(
+        "ip link del {veth} 2>/dev/null || :
+ip netns del {space} 2>/dev/null || :
+ip netns add {space}
+ip link add {veth} type veth peer name eth0 netns {space}
+ip link set {veth} master {BRIDGE} up
+ip -n {space} link set lo up
+ip -n {space} addr add {address}/24 brd + dev eth0
+ip -n {space} link set eth0 up
+ip -n {space} route add default via {GATEWAY}
+# The machine may remember the old hardware address.
+ip neigh del {address} dev {BRIDGE} 2>/dev/null || :
+"
+    );
     if let Some(outside) = host.outside {
         let veth = host.outside_veth();
-        ip(&format!(
-            "link add {veth} type veth peer name eth1 netns {space}"
-        ))?;
-        ip(&format!("link set {veth} master {OUTSIDE_BRIDGE} up"))?;
-        ip(&format!("-n {space} addr add {outside}/24 brd + dev eth1"))?;
-        ip(&format!("-n {space} link set eth1 up"))?;
+        script.push_str(&format!(
+            "ip link del {veth} 2>/dev/null || :
+ip link add {veth} type veth peer name eth1 netns {space}
+ip link set {veth} master {OUTSIDE_BRIDGE} up
+ip -n {space} addr add {outside}/24 brd + dev eth1
+ip -n {space} link set eth1 up
+"
+        ));
     }
-    // The neighbours remember the old veth's hardware address; a host that comes back announces itself,
-    // but tests should not wait for that.
-    let _ = ip(&format!("neigh del {} dev {BRIDGE}", host.address));
-    Ok(())
+    script
 }
 
 /// Removes a host's namespace and veth pairs.
