@@ -1,0 +1,111 @@
+//! The shell text that serves requests on the target.
+//!
+//! The login shell may be anything, fish and csh included, so the command line handed to it is one line without backslashes and
+//! with nothing but plain single quotes; the rest follows on standard input, read by `/bin/sh`. What follows must be one line as
+//! well (`read` takes it byte by byte and so never reads ahead into the first request).
+
+/// What the first `sh` runs: say that it is there, then take one line of program from standard input.
+///
+/// The marker is written in two parts, so that a shell that echoes its commands does not show it.
+pub(super) fn boot(nonce: &str) -> String {
+    let (head, tail) = nonce.split_at(nonce.len() / 2);
+    format!(r#"echo "{head}""{tail} up"; IFS= read -r x; eval "$x""#)
+}
+
+/// Settings that scripts can rely on, and a private folder in memory where there is one.
+///
+/// A folder counts only if something can be written into it: a full or read-only file system is found here, not half-way.
+const PROLOGUE: &str = r#"
+unset IFS ENV BASH_ENV CDPATH; LC_ALL=C; export LC_ALL; umask 022;
+PATH="${PATH:-/usr/bin}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"; export PATH;
+cd "$HOME" 2>/dev/null || cd /;
+mp_d=; trap 'rm -rf "$mp_d"' EXIT; trap 'exit 129' HUP; trap 'exit 130' INT; trap 'exit 141' PIPE; trap 'exit 143' TERM;
+[ -z "@LEFTOVER@" ] || rm -rf "@LEFTOVER@";
+for mp_r in /dev/shm /run /tmp /var/tmp; do
+mp_d=; [ -d "$mp_r" ] && [ -w "$mp_r" ] && mp_d=$(umask 077; mktemp -d "$mp_r/.mosip-prov.XXXXXX" 2>/dev/null);
+[ -n "$mp_d" ] || continue;
+{ echo x >"$mp_d/t"; } 2>/dev/null && break;
+rm -rf "$mp_d"; mp_d=;
+done;
+[ -n "$mp_d" ] || { echo "@NONCE@ nospace"; exit 1; };
+"#;
+
+/// Reads requests until standard input ends.
+///
+/// A request is a line `SCRIPT_BYTES PAYLOAD_BYTES OUTPUT_LIMIT`, then both. They are taken in one gulp, because busybox `head`
+/// reads ahead. Output goes to files: the only way that keeps bytes exact in every shell and cannot be confused by a child that
+/// holds its output open. Each request has files of its own for the same reason. A full file system shows in the write of one
+/// more byte after the script, so a cut-off answer is never taken for a whole one.
+const LOOP: &str = r#"
+echo "@NONCE@ ready $$ $mp_d"; mp_n=0;
+while read -r mp_s mp_p mp_l; do
+mp_n=$((mp_n + 1)); mp_o=$mp_d/o$mp_n; mp_e=$mp_d/e$mp_n; mp_i=/dev/null;
+if [ "$mp_p" = 0 ]; then mp_c=$(head -c "$mp_s");
+else
+head -c "$((mp_s + mp_p))" >"$mp_d/g" && mp_c=$(head -c "$mp_s" "$mp_d/g") && tail -c "+$((mp_s + 1))" "$mp_d/g" >"$mp_d/i"
+|| { echo "@NONCE@ full"; exit 1; };
+mp_i=$mp_d/i;
+fi;
+( eval "$mp_c" ) <"$mp_i" >"$mp_o" 2>"$mp_e";
+mp_x=$?; mp_f=ok; mp_a=0; mp_b=0;
+{ echo x >"$mp_d/t"; } 2>/dev/null || mp_f=full;
+if [ -s "$mp_o" ] || [ -s "$mp_e" ]; then set -- $(wc -c "$mp_o" "$mp_e"); mp_a=${1:-0}; mp_b=${3:-0}; fi;
+[ "$((mp_a + mp_b))" -le "$mp_l" ] || mp_f=large;
+mp_t=$((mp_a + mp_b));
+[ $mp_f = ok ] || { mp_a=0; [ "$mp_b" -le 4096 ] || mp_b=4096; };
+echo "@NONCE@ done $mp_f $mp_x $mp_a $mp_b $mp_t";
+[ "$mp_a" = 0 ] || head -c "$mp_a" "$mp_o";
+[ "$mp_b" = 0 ] || head -c "$mp_b" "$mp_e";
+rm -f "$mp_d"/*;
+done
+"#;
+
+/// Runs one request with its output straight on the channel, and ends with its status.
+const ONCE: &str = r#"
+read -r mp_s mp_p;
+head -c "$((mp_s + mp_p))" >"$mp_d/g" && mp_c=$(head -c "$mp_s" "$mp_d/g") && tail -c "+$((mp_s + 1))" "$mp_d/g" >"$mp_d/i"
+|| { echo "@NONCE@ nospace"; exit 1; };
+rm -f "$mp_d/g" "$mp_d/t";
+echo "@NONCE@ ready $$ $mp_d"; echo "@NONCE@ ready" >&2;
+( eval "$mp_c" ) <"$mp_d/i"
+"#;
+
+/// Ends everything that a process started, but not itself: children that made themselves daemons have another parent by then.
+const KILL: &str = r#"
+all=" @PID@ "; more=1;
+while [ $more = 1 ]; do
+more=0;
+for f in /proc/[0-9]*/stat; do
+{ read -r line <"$f"; } 2>/dev/null || continue;
+pid=${f#/proc/}; pid=${pid%/stat}; parent=${line##*) }; parent=${parent#? }; parent=${parent%% *};
+case $all in *" $pid "*) continue;; esac;
+case $all in *" $parent "*) all="$all$pid "; more=1;; esac;
+done;
+done;
+set -- $all; shift; [ $# = 0 ] || kill -@SIGNAL@ "$@" 2>/dev/null; :
+"#;
+
+fn one_line(text: &str) -> String {
+    text.split('\n').filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+fn fill(text: &str, nonce: &str, leftover: &str) -> String {
+    let mut line = one_line(text).replace("@NONCE@", nonce).replace("@LEFTOVER@", leftover);
+    line.push('\n');
+    line
+}
+
+/// The server of requests, as the line that [`boot`] waits for.
+pub(super) fn serve(nonce: &str, leftover: &str) -> String {
+    fill(&format!("{PROLOGUE}{LOOP}"), nonce, leftover)
+}
+
+/// The runner of one watched request, as the line that [`boot`] waits for.
+pub(super) fn once(nonce: &str) -> String {
+    fill(&format!("{PROLOGUE}{ONCE}"), nonce, "")
+}
+
+/// A script that sends a signal to all descendants of a process.
+pub(super) fn kill_children(pid: u32, signal: &str) -> String {
+    KILL.replace("@PID@", &pid.to_string()).replace("@SIGNAL@", signal)
+}
