@@ -1,8 +1,13 @@
 //! The project's own chores: the testbed of real hosts, tests, checks of the house rules, release.
 
+mod ci;
+mod oracle;
 mod packages;
+mod release;
 mod sh;
+mod test;
 mod testbed;
+mod tidy;
 
 use std::process::ExitCode;
 
@@ -20,11 +25,31 @@ enum Chore {
     /// Ten real hosts on this machine, for tests and trying out (needs root)
     #[command(subcommand)]
     Testbed(testbed::Action),
+    /// Check the house rules: arrows between crates, the map of the crates, how files look
+    Tidy,
+    /// Run all tests, on real hosts too when root
+    Test {
+        /// Leave out the tests that need hosts
+        #[arg(long)]
+        no_hosts: bool,
+    },
+    /// Format, clippy, tidy, deny, test
+    Ci {
+        /// Leave out the tests that need hosts
+        #[arg(long)]
+        no_hosts: bool,
+    },
+    /// Build the static binary and check that it is one
+    Release,
 }
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().chore {
         Chore::Testbed(action) => testbed::main(action),
+        Chore::Tidy => tidy::main(),
+        Chore::Test { no_hosts } => test::main(no_hosts),
+        Chore::Ci { no_hosts } => ci::main(no_hosts),
+        Chore::Release => release::main(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,0 +1,75 @@
+//! Everything that must hold before a commit is shared, in one go.
+
+use std::process::Command;
+use std::time::Instant;
+
+use crate::sh::{self, Error, Result};
+use crate::{test, tidy};
+
+/// Runs every check, and the tests even when a check failed; says at the end what failed and what was left out.
+pub fn main(without_hosts: bool) -> Result<()> {
+    let started = Instant::now();
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let root = tidy::workspace()?.root;
+    let run = |words: &[&str]| sh::show(Command::new(&cargo).current_dir(&root).args(words));
+    let has = |tool: &str| sh::output(Command::new(&cargo).args([tool, "--version"])).is_ok();
+
+    type Step<'a> = (&'a str, Option<&'a str>, Box<dyn Fn() -> Result<()> + 'a>);
+    let steps: [Step; 5] = [
+        (
+            "format",
+            Some("fmt"),
+            Box::new(|| run(&["fmt", "--all", "--check"])),
+        ),
+        (
+            "clippy",
+            Some("clippy"),
+            Box::new(|| {
+                run(&[
+                    "clippy",
+                    "--workspace",
+                    "--all-targets",
+                    "--locked",
+                    "--",
+                    "-D",
+                    "warnings",
+                ])
+            }),
+        ),
+        ("tidy", None, Box::new(tidy::main)),
+        ("deny", Some("deny"), Box::new(|| run(&["deny", "check"]))),
+        ("test", None, Box::new(|| test::main(without_hosts))),
+    ];
+    let mut failed = Vec::new();
+    let mut skipped = Vec::new();
+    for (name, tool, step) in steps {
+        println!("==> {name}");
+        if let Some(tool) = tool.filter(|tool| !has(tool)) {
+            println!(
+                "skipped: cargo-{tool} is not installed (cargo install cargo-{tool}, or rustup component add {tool})"
+            );
+            skipped.push(name);
+            continue;
+        }
+        let since = Instant::now();
+        if let Err(error) = step() {
+            println!("{name}: {error}");
+            failed.push(name);
+        }
+        println!("    {name} took {:.0} s", since.elapsed().as_secs_f64());
+    }
+    let skips = if skipped.is_empty() {
+        String::new()
+    } else {
+        format!("; skipped: {}", skipped.join(", "))
+    };
+    let minutes = started.elapsed().as_secs_f64() / 60.0;
+    if failed.is_empty() {
+        println!("ci: all good in {minutes:.1} min{skips}");
+        return Ok(());
+    }
+    Err(Error(format!(
+        "ci: failed: {} (in {minutes:.1} min{skips})",
+        failed.join(", ")
+    )))
+}
