@@ -76,6 +76,19 @@ impl Value {
         }
     }
 
+    /// The same value with every string in it under protection, mapping keys excepted.
+    #[must_use]
+    pub fn into_secret(self) -> Self {
+        match self {
+            Self::Str(s) | Self::Unsafe(s) => Self::Secret(Secret::new(s.to_string())),
+            Self::List(items) => Self::List(items.into_iter().map(Self::into_secret).collect()),
+            Self::Map(map) => {
+                Self::Map(map.into_iter().map(|(k, v)| (k, v.into_secret())).collect())
+            }
+            other => other,
+        }
+    }
+
     /// What an operator would call this kind of value.
     pub fn kind(&self) -> &'static str {
         match self {

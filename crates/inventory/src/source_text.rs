@@ -1,0 +1,102 @@
+//! The text of an input file, cut into lines as Python cuts them, so that every finding can show its line.
+
+use crate::diagnostic::Location;
+use std::path::Path;
+use std::sync::Arc;
+
+/// A file's text by lines, with the name it is reported under.
+#[derive(Debug, Clone)]
+pub struct SourceText {
+    file: Arc<Path>,
+    lines: Vec<Arc<str>>,
+    hidden: bool,
+}
+
+impl SourceText {
+    /// Cuts `text` into lines. With `hidden` (decrypted vault files) no location will ever carry a line's text.
+    pub fn new(file: &Path, text: &str, hidden: bool) -> Self {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        Self {
+            file: Arc::from(file),
+            lines: split_lines(text).into_iter().map(Arc::from).collect(),
+            hidden,
+        }
+    }
+
+    /// The file's name.
+    pub fn file(&self) -> &Arc<Path> {
+        &self.file
+    }
+
+    /// True when the lines must not be shown.
+    pub fn is_hidden(&self) -> bool {
+        self.hidden
+    }
+
+    /// All lines, without their line ends.
+    pub fn lines(&self) -> &[Arc<str>] {
+        &self.lines
+    }
+
+    /// The place at `line` and `column`, both counted from 1.
+    pub fn at(&self, line: usize, column: usize) -> Location {
+        let text = line
+            .checked_sub(1)
+            .and_then(|i| self.lines.get(i))
+            .filter(|_| !self.hidden)
+            .cloned();
+        Location::at(
+            self.file.clone(),
+            u32::try_from(line).unwrap_or(u32::MAX),
+            u32::try_from(column).unwrap_or(u32::MAX),
+            text,
+        )
+    }
+
+    /// The whole file.
+    pub fn whole(&self) -> Location {
+        Location::at(self.file.clone(), 0, 0, None)
+    }
+}
+
+/// Lines as Python's `str.splitlines` gives them.
+pub(crate) fn split_lines(text: &str) -> Vec<&str> {
+    let mut lines = Vec::new();
+    let mut start = 0;
+    let mut chars = text.char_indices().peekable();
+    while let Some((at, c)) = chars.next() {
+        let is_break = matches!(
+            c,
+            '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{1c}'
+                ..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}'
+        );
+        if !is_break {
+            continue;
+        }
+        lines.push(&text[start..at]);
+        start = at + c.len_utf8();
+        if c == '\r' && chars.peek().is_some_and(|(_, next)| *next == '\n') {
+            chars.next();
+            start += 1;
+        }
+    }
+    if start < text.len() {
+        lines.push(&text[start..]);
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::split_lines;
+
+    #[test]
+    fn lines_as_python_cuts_them() {
+        assert_eq!(
+            split_lines("a\nb\r\nc\rd\n\ne"),
+            ["a", "b", "c", "d", "", "e"]
+        );
+        assert_eq!(split_lines(""), Vec::<&str>::new());
+        assert_eq!(split_lines("x\n"), ["x"]);
+    }
+}
