@@ -14,16 +14,21 @@ pub fn main(without_hosts: bool) -> Result<()> {
     let run = |words: &[&str]| sh::show(Command::new(&cargo).current_dir(&root).args(words));
     let has = |tool: &str| sh::output(Command::new(&cargo).args([tool, "--version"])).is_ok();
 
-    type Step<'a> = (&'a str, Option<&'a str>, Box<dyn Fn() -> Result<()> + 'a>);
+    // Name, the cargo tool it needs with the way to get it, what to do.
+    type Step<'a> = (
+        &'a str,
+        Option<[&'a str; 2]>,
+        Box<dyn Fn() -> Result<()> + 'a>,
+    );
     let steps: [Step; 5] = [
         (
             "format",
-            Some("fmt"),
+            Some(["fmt", "rustup component add rustfmt"]),
             Box::new(|| run(&["fmt", "--all", "--check"])),
         ),
         (
             "clippy",
-            Some("clippy"),
+            Some(["clippy", "rustup component add clippy"]),
             Box::new(|| {
                 run(&[
                     "clippy",
@@ -37,17 +42,21 @@ pub fn main(without_hosts: bool) -> Result<()> {
             }),
         ),
         ("tidy", None, Box::new(tidy::main)),
-        ("deny", Some("deny"), Box::new(|| run(&["deny", "check"]))),
+        (
+            "deny",
+            Some(["deny", "cargo install --locked cargo-deny"]),
+            Box::new(|| run(&["deny", "check"])),
+        ),
         ("test", None, Box::new(|| test::main(without_hosts))),
     ];
     let mut failed = Vec::new();
     let mut skipped = Vec::new();
     for (name, tool, step) in steps {
         println!("==> {name}");
-        if let Some(tool) = tool.filter(|tool| !has(tool)) {
-            println!(
-                "skipped: cargo-{tool} is not installed (cargo install cargo-{tool}, or rustup component add {tool})"
-            );
+        if let Some([tool, how]) = tool
+            && !has(tool)
+        {
+            println!("skipped: cargo-{tool} is not installed; to get it: {how}");
             skipped.push(name);
             continue;
         }

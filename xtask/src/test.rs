@@ -227,10 +227,12 @@ impl Ground {
         {
             let _ = std::io::stdout().write_all(&line);
             let text = String::from_utf8_lossy(&line).into_owned();
-            if let Some(more) = counts_of(&text) {
-                counts.add(&more);
+            if words[0] == "nextest" {
+                counts.add(&nextest_counts(&text).unwrap_or_default());
+            } else {
+                counts.add(&libtest_counts(&text).unwrap_or_default());
+                ignored.extend(ignored_name(&text));
             }
-            ignored.extend(ignored_name(&text));
             line.clear();
         }
         let success = child.wait().doing("waiting for cargo")?.success();
@@ -275,15 +277,22 @@ fn names_in_list(json: &str) -> Vec<String> {
         .collect()
 }
 
-/// The counts in a closing line of nextest (`Summary […] 3 tests run: 2 passed, 1 failed, 4 skipped`) or of
-/// cargo test (`test result: ok. 2 passed; 0 failed; 4 ignored; …`).
-fn counts_of(line: &str) -> Option<Counts> {
+/// The counts in nextest's closing line: `Summary […] 3 tests run: 2 passed, 1 failed, 4 skipped`.
+fn nextest_counts(line: &str) -> Option<Counts> {
     let line = without_colours(line);
-    let line = line.trim_start();
-    let rest = match line.strip_prefix("test result: ") {
-        Some(rest) => rest.split_once(". ")?.1,
-        None => line.strip_prefix("Summary [")?.split_once(" run: ")?.1,
-    };
+    let rest = line.trim_start().strip_prefix("Summary [")?;
+    Some(counts_in(rest.split_once(" run: ")?.1))
+}
+
+/// The counts in the closing line of each binary of `cargo test`: `test result: ok. 2 passed; 0 failed; 4 ignored; …`.
+/// It stands at the start of the line; indented it is the output of a failed test.
+fn libtest_counts(line: &str) -> Option<Counts> {
+    let line = without_colours(line);
+    let rest = line.strip_prefix("test result: ")?;
+    Some(counts_in(rest.split_once(". ")?.1))
+}
+
+fn counts_in(rest: &str) -> Counts {
     let mut counts = Counts::default();
     for part in rest.split([',', ';', '(', ')']) {
         let Some((number, what)) = part.trim().split_once(' ') else {
@@ -300,13 +309,13 @@ fn counts_of(line: &str) -> Option<Counts> {
             _ => {}
         }
     }
-    Some(counts)
+    counts
 }
 
 /// The name in cargo test's `test NAME ... ignored, WHY`.
 fn ignored_name(line: &str) -> Option<String> {
     let line = without_colours(line);
-    let (name, outcome) = line.trim().strip_prefix("test ")?.split_once(" ... ")?;
+    let (name, outcome) = line.trim_end().strip_prefix("test ")?.split_once(" ... ")?;
     outcome
         .starts_with("ignored")
         .then(|| format!("{name} ({outcome})"))
@@ -337,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn closing_lines_of_both_runners_are_read() {
+    fn the_closing_line_of_nextest_is_read() {
         for (line, expected) in [
             (
                 "     Summary [   0.013s] 8 tests run: 8 passed, 2 skipped\n",
@@ -351,14 +360,32 @@ mod tests {
                 "     Summary [   0.1s] 1 test run: 1 passed (1 flaky), 0 skipped",
                 counts(1, 0, 0),
             ),
+            // what a failed test printed is shown again, and must not count twice
+            (
+                "    test result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured; 14 filtered out",
+                None,
+            ),
+            ("    Finished `test` profile", None),
+        ] {
+            assert_eq!(nextest_counts(line), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_closing_lines_of_cargo_test_are_read() {
+        for (line, expected) in [
             (
                 "test result: FAILED. 5 passed; 1 failed; 2 ignored; 0 measured; 3 filtered out; finished in 0.01s",
                 counts(5, 1, 2),
             ),
+            (
+                "test result: \x1b[32mok\x1b[0m. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out",
+                counts(1, 0, 0),
+            ),
+            ("    test result: ok. 5 passed; 1 failed; 2 ignored", None),
             ("test parser::passed ... ok", None),
-            ("    Finished `test` profile", None),
         ] {
-            assert_eq!(counts_of(line), expected, "{line}");
+            assert_eq!(libtest_counts(line), expected, "{line}");
         }
     }
 
