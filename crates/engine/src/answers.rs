@@ -168,6 +168,12 @@ impl Answers {
             .retain(|question, _| !touches.iter().any(|touch| question.disturbed_by(touch)));
     }
 
+    pub(crate) fn forget_questions(&mut self, questions: &[Question]) {
+        for question in questions {
+            self.known.remove(question);
+        }
+    }
+
     pub(crate) fn add_pending(&mut self, task: String, touches: Vec<Touch>) {
         self.pending.push(Pending { task, touches });
     }

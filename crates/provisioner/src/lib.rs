@@ -1,1 +1,187 @@
-//! To be written.
+//! MOSIP provisioning as a library: load an inventory, pick or build a playbook, run it with an event handler of your
+//! own, get a typed report. It prints nothing, ends no process and keeps no global state.
+//!
+//! ```no_run
+//! use mosip_prov::{CancelHandle, Provisioner, Settings};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let settings = Settings {
+//!     inventory: vec!["inventory/rancher.ini".into()],
+//!     check: true,
+//!     ..Settings::default()
+//! };
+//! let provisioner = Provisioner::load(settings)?;
+//! let playbook = provisioner.find("deploy-nginx")?;
+//! let prepared = provisioner.prepare(&[playbook])?;
+//! let report = prepared
+//!     .run(|event| eprintln!("{event:?}"), &CancelHandle::new())
+//!     .await;
+//! println!("{:?}", report.outcome());
+//! # Ok(()) }
+//! ```
+
+mod ready;
+mod settings;
+mod target;
+
+use mosip_prov_engine::{Playbook, RunOptions, host_vars};
+use mosip_prov_inventory::diagnostic::{Diagnostic, Diagnostics};
+use mosip_prov_inventory::{self as inv, Inventory, LoadOptions};
+use mosip_prov_inventory::find_placeholders;
+use mosip_prov_inventory::vars::HostVars;
+use std::fmt;
+use std::sync::Arc;
+
+pub use mosip_prov_engine::{
+    CancelHandle, CheckContext, HostReport, InputCheck, Play, Role, RoleContext, RoleTasks, RunOutcome, RunReport,
+    Serial, Task, TaskResult, prepared, sanitize,
+};
+pub use mosip_prov_engine::Playbook as PlaybookDefinition;
+pub use mosip_prov_events as events;
+pub use mosip_prov_inventory as inventory;
+pub use mosip_prov_playbooks as playbooks;
+pub use mosip_prov_resources as resources;
+pub use mosip_prov_transport as transport;
+pub use ready::Ready;
+pub use settings::Settings;
+
+/// Inputs that have been read: an inventory and what is to be done with it.
+pub struct Provisioner {
+    settings: Settings,
+    inventory: Arc<Inventory>,
+    vars: indexmap::IndexMap<Arc<str>, HostVars>,
+    warnings: Vec<Diagnostic>,
+}
+
+/// The inputs cannot be used: everything that is wrong with them, warnings included.
+#[derive(Debug, Clone)]
+pub struct InputErrors(Diagnostics);
+
+impl InputErrors {
+    /// The findings, in the order found.
+    pub fn diagnostics(&self) -> &Diagnostics {
+        &self.0
+    }
+}
+
+impl From<Diagnostics> for InputErrors {
+    fn from(found: Diagnostics) -> Self {
+        Self(found)
+    }
+}
+
+impl fmt::Display for InputErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, diagnostic) in self.0.iter().enumerate() {
+            if index > 0 {
+                f.write_str("\n\n")?;
+            }
+            write!(f, "{diagnostic}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for InputErrors {}
+
+impl Provisioner {
+    /// Reads inventory and variables.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them, with file, line and column.
+    pub fn load(settings: Settings) -> Result<Self, InputErrors> {
+        let loaded = Self::read(&settings);
+        let mut found = loaded.diagnostics;
+        found.extend(find_placeholders(&loaded.inventory));
+        if found.has_errors() {
+            return Err(InputErrors(found));
+        }
+        Ok(Self::with(settings, loaded.inventory, found))
+    }
+
+    /// Reads inventory and variables for looking at them: half-filled values are no errors then.
+    ///
+    /// # Errors
+    /// What could not be read.
+    pub fn load_for_listing(settings: Settings) -> Result<Self, InputErrors> {
+        let loaded = Self::read(&settings);
+        if loaded.diagnostics.has_errors() {
+            return Err(InputErrors(loaded.diagnostics));
+        }
+        Ok(Self::with(settings, loaded.inventory, loaded.diagnostics))
+    }
+
+    fn read(settings: &Settings) -> inv::Loaded {
+        let sources = if settings.inventory.is_empty() {
+            vec!["inventory".to_owned()]
+        } else {
+            settings.inventory.clone()
+        };
+        inv::load(&LoadOptions {
+            sources,
+            extra_vars: settings.extra_vars.clone(),
+            vault: settings.vault.clone(),
+            vars_dirs: settings.vars_dirs.clone(),
+        })
+    }
+
+    fn with(settings: Settings, inventory: Inventory, found: Diagnostics) -> Self {
+        let inventory = Arc::new(inventory);
+        Self {
+            vars: host_vars(&inventory, settings.check),
+            inventory,
+            settings,
+            warnings: found.into_iter().collect(),
+        }
+    }
+
+    /// The inventory.
+    pub fn inventory(&self) -> &Inventory {
+        &self.inventory
+    }
+
+    /// The variables of a host, evaluated when asked for; `None` when the inventory has no such host.
+    pub fn vars_of(&self, host: &str) -> Option<&HostVars> {
+        self.vars.get(host)
+    }
+
+    /// Findings that stop nothing.
+    pub fn warnings(&self) -> &[Diagnostic] {
+        &self.warnings
+    }
+
+    /// The playbooks that come with the program.
+    pub fn playbooks(&self) -> Vec<Playbook> {
+        mosip_prov_playbooks::all()
+    }
+
+    /// The playbook of that name.
+    ///
+    /// # Errors
+    /// The name is not known; the error suggests the nearest.
+    pub fn find(&self, name: &str) -> Result<Playbook, mosip_prov_playbooks::UnknownPlaybook> {
+        mosip_prov_playbooks::find(name)
+    }
+
+    /// Makes playbooks, ours or your own, ready to run. Nothing is connected to.
+    ///
+    /// # Errors
+    /// Everything that is wrong with selection, settings and files.
+    pub fn prepare(&self, playbooks: &[Playbook]) -> Result<Ready, InputErrors> {
+        let s = &self.settings;
+        let options = RunOptions {
+            forks: s.forks,
+            check: s.check,
+            limit: s.limit.clone(),
+            tags: s.tags.clone(),
+            skip_tags: s.skip_tags.clone(),
+            start_at_task: s.start_at_task.clone(),
+            become_user: s.become_user.clone(),
+            command_timeout: s.command_timeout,
+        };
+        let prepared = mosip_prov_engine::prepare(playbooks, &self.inventory, &self.vars, &options, &|vars, problems| {
+            target::target_of(vars, s, problems)
+        })?;
+        Ok(Ready::new(prepared, options))
+    }
+}

@@ -1,0 +1,216 @@
+//! Carrying changes out: the only place that sends steps to a host.
+
+use crate::decision::Change;
+use crate::render_step::{self, ContentSource, Rendered, UPLOAD_FROM};
+use crate::shell::{frame, split_frames};
+use crate::step::{Shell, Step, WriteFiles};
+use crate::text::{DETAIL_LIMIT, gist, sanitize, tail};
+use bytes::BytesMut;
+use mosip_prov_events::Failure;
+use mosip_prov_transport::{Host, Identity, OutputLine, Permit, Request, Response, TransportError};
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// How an attempt to carry something out ended.
+#[derive(Debug)]
+pub(crate) enum ApplyError {
+    /// The target refused or failed.
+    Step(Failure),
+    /// The way to the target failed.
+    Transport(TransportError),
+}
+
+impl From<TransportError> for ApplyError {
+    fn from(error: TransportError) -> Self {
+        Self::Transport(error)
+    }
+}
+
+/// Where and within which limits changes are carried out.
+pub(crate) struct Applier<'a> {
+    pub host: &'a dyn Host,
+    pub identity: &'a Identity,
+    pub permit: Permit<'a>,
+    pub timeout: Duration,
+}
+
+impl Applier<'_> {
+    /// Carries out small changes in one exchange, stopping at the first that fails. The result has one entry for each
+    /// change that was begun.
+    pub async fn together(&self, changes: &[&Change]) -> Result<Vec<Result<(), Failure>>, TransportError> {
+        let mut script = String::new();
+        let mut payload = BytesMut::new();
+        let mut sensitive = false;
+        let mut timeout = self.timeout;
+        for change in changes {
+            let mut fragment = String::new();
+            for step in &change.steps {
+                let rendered = match step {
+                    Step::Shell(shell) => {
+                        timeout += shell.timeout.unwrap_or_default();
+                        render_step::shell(shell)
+                    }
+                    Step::WriteFiles(write) => {
+                        let sources: Vec<_> = write
+                            .files
+                            .iter()
+                            .map(|f| ContentSource::Payload(f.content.bytes()))
+                            .collect();
+                        render_step::write_files(write, &sources)
+                    }
+                    // `render_step::is_small` keeps reboots out of here.
+                    Step::Reboot { .. } => continue,
+                };
+                fragment.push_str(&rendered.fragment);
+                fragment.push_str(" || exit\n");
+                payload.extend_from_slice(&rendered.payload);
+            }
+            fragment.push(':');
+            script.push_str(&frame(&fragment));
+            script.push_str("[ \"$s\" = 0 ] || exit 0\n");
+            sensitive |= render_step::is_sensitive(change);
+        }
+        let request = Request {
+            script,
+            payload: payload.freeze(),
+            timeout: Some(timeout),
+            sensitive,
+        };
+        let response = self.host.apply(&self.permit, self.identity, request).await?;
+        let output = response.stdout_text();
+        let frames = split_frames(&output).unwrap_or_default();
+        let mut results: Vec<Result<(), Failure>> = frames
+            .iter()
+            .zip(changes)
+            .map(|(frame, change)| match frame.status {
+                0 => Ok(()),
+                status => Err(step_failure(&change.summary, status, frame.text)),
+            })
+            .collect();
+        let stopped = results.iter().any(Result::is_err);
+        if !stopped && results.len() < changes.len() {
+            // The shell itself was ended: the change that was under way has no frame.
+            let summary = &changes[results.len()].summary;
+            let text = format!("{output}\n{}", response.stderr_text());
+            results.push(Err(step_failure(summary, response.status, &text)));
+        }
+        Ok(results)
+    }
+
+    /// Carries out one change step by step; output of long steps goes to `lines` while they run.
+    pub async fn alone(&self, change: &Change, lines: &mpsc::Sender<OutputLine>) -> Result<(), ApplyError> {
+        for step in &change.steps {
+            match step {
+                Step::Shell(shell) => self.shell(shell, lines).await?,
+                Step::WriteFiles(write) => self.write_files(write, &change.summary).await?,
+                Step::Reboot { timeout } => self.reboot(*timeout).await?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn shell(&self, shell: &Shell, lines: &mpsc::Sender<OutputLine>) -> Result<(), ApplyError> {
+        let rendered = render_step::shell(shell);
+        let request = Request {
+            script: rendered.fragment,
+            payload: rendered.payload,
+            timeout: Some(shell.timeout.unwrap_or(self.timeout)),
+            sensitive: shell.payload.is_sensitive(),
+        };
+        let response = if shell.long {
+            self.host
+                .apply_watched(&self.permit, self.identity, request, lines.clone())
+                .await?
+        } else {
+            self.host.apply(&self.permit, self.identity, request).await?
+        };
+        check(&shell.summary, &response)
+    }
+
+    async fn write_files(&self, write: &WriteFiles, summary: &str) -> Result<(), ApplyError> {
+        let mut uploaded = Vec::with_capacity(write.files.len());
+        for file in &write.files {
+            let bytes = file.content.bytes();
+            uploaded.push(if bytes.len() >= UPLOAD_FROM {
+                Some(self.host.upload(&self.permit, bytes.clone()).await?)
+            } else {
+                None
+            });
+        }
+        let sources: Vec<_> = write
+            .files
+            .iter()
+            .zip(&uploaded)
+            .map(|(file, path)| match path {
+                Some(path) => ContentSource::Uploaded(path),
+                None => ContentSource::Payload(file.content.bytes()),
+            })
+            .collect();
+        let Rendered { fragment, payload } = render_step::write_files(write, &sources);
+        let request = Request {
+            script: fragment,
+            payload,
+            timeout: Some(self.timeout),
+            sensitive: write.files.iter().any(|f| f.content.is_sensitive()),
+        };
+        let response = self.host.apply(&self.permit, self.identity, request).await?;
+        check(summary, &response)
+    }
+
+    async fn reboot(&self, timeout: Duration) -> Result<(), ApplyError> {
+        let boot_id = Request::new("cat /proc/sys/kernel/random/boot_id");
+        let boot_id = self.host.ask(self.identity, boot_id).await?;
+        let boot_id = boot_id.stdout_text().trim().to_owned();
+        // Detached and a moment later, so that this exchange still gets its answer.
+        let script = "nohup sh -c 'sleep 1; systemctl reboot || reboot' >/dev/null 2>&1 </dev/null &";
+        let response = self
+            .host
+            .apply(&self.permit, self.identity, Request::new(script))
+            .await?;
+        check("reboot", &response)?;
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let old = Some(boot_id.as_str()).filter(|id| !id.is_empty());
+        self.host.wait_for_return(timeout, old).await?;
+        Ok(())
+    }
+}
+
+fn check(summary: &str, response: &Response) -> Result<(), ApplyError> {
+    if response.success() {
+        return Ok(());
+    }
+    let mut text = response.stdout_text().into_owned();
+    if !text.is_empty() && !text.ends_with('\n') {
+        text.push('\n');
+    }
+    text.push_str(&response.stderr_text());
+    Err(ApplyError::Step(step_failure(summary, response.status, &text)))
+}
+
+/// The failure of something the target did.
+pub(crate) fn step_failure(summary: &str, status: i32, output: &str) -> Failure {
+    let output = sanitize(output);
+    let output = output.trim();
+    let gist = gist(output);
+    let said = if gist.is_empty() { "it printed nothing" } else { &gist };
+    Failure {
+        message: format!("{summary}: status {status}: {said}"),
+        detail: (output != gist && !output.is_empty()).then(|| tail(output, DETAIL_LIMIT)),
+        status: Some(status),
+        help: remedy(output),
+    }
+}
+
+/// What to do about failures that every kind of step can meet.
+fn remedy(output: &str) -> Option<String> {
+    let text = if output.contains("No space left on device") {
+        "the disk is full: free some space on the host (df -h), then run again; nothing was left half-written"
+    } else if output.contains("Read-only file system") {
+        "the file system is mounted read-only, often after a disk error: look at dmesg on the host, mend and remount it, then run again"
+    } else if output.contains("Permission denied") || output.contains("Operation not permitted") {
+        "the task's user may not do this: check ansible_become and ansible_become_user for this host"
+    } else {
+        return None;
+    };
+    Some(text.to_owned())
+}

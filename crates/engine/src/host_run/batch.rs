@@ -1,0 +1,195 @@
+//! Changes that travel together: decided one after the other, none touching what the next was decided from.
+
+use super::{End, HostRun, censored, plain_failure};
+use crate::apply::Applier;
+use crate::decision::Change;
+use crate::memory::Place;
+use crate::question::Question;
+use crate::task::Task;
+use mosip_prov_events::{TaskId, TaskStatus};
+use std::time::Instant;
+
+/// A task that is decided and not reported yet.
+pub(crate) struct Item<'r> {
+    id: TaskId,
+    began: Instant,
+    what: What<'r>,
+}
+
+enum What<'r> {
+    Settled {
+        status: TaskStatus,
+        reason: String,
+    },
+    Change {
+        place: Place,
+        task: &'r Task,
+        change: Change,
+    },
+}
+
+impl<'r> Item<'r> {
+    /// Nothing is to be carried out.
+    pub fn settled(id: TaskId, status: TaskStatus, reason: String, began: Instant) -> Self {
+        Self {
+            id,
+            began,
+            what: What::Settled { status, reason },
+        }
+    }
+
+    /// `change` is to be carried out at `place`.
+    pub fn change(id: TaskId, place: Place, task: &'r Task, change: Change, began: Instant) -> Self {
+        Self {
+            id,
+            began,
+            what: What::Change { place, task, change },
+        }
+    }
+
+    fn as_change(&self) -> Option<(&Place, &Change)> {
+        match &self.what {
+            What::Change { place, change, .. } => Some((place, change)),
+            What::Settled { .. } => None,
+        }
+    }
+}
+
+impl HostRun<'_> {
+    /// Whether a change in the batch may have another answer to one of `questions` at `place`.
+    pub(super) fn batch_disturbs(&self, place: &Place, questions: &[Question]) -> bool {
+        if !self.shared.gate.is_open() {
+            return false;
+        }
+        self.batch
+            .iter()
+            .filter_map(Item::as_change)
+            .filter(|(at, _)| at.0 == place.0)
+            .flat_map(|(_, change)| &change.touches)
+            .any(|touch| questions.iter().any(|q| q.disturbed_by(touch)))
+    }
+
+    /// Whether a change at `place` may join the batch.
+    pub(super) fn batch_is_of(&self, place: &Place) -> bool {
+        self.batch
+            .iter()
+            .filter_map(Item::as_change)
+            .all(|(at, _)| at == place)
+    }
+
+    /// Carries the batch out in one exchange, and reports its tasks in order.
+    pub(super) async fn flush(&mut self) -> Result<(), End> {
+        let batch = std::mem::take(&mut self.batch);
+        let Some(place) = batch.iter().find_map(|i| i.as_change().map(|(p, _)| p.clone())) else {
+            for item in batch {
+                if let What::Settled { status, reason } = item.what {
+                    self.finished(&item.id, status, reason, None, None, false, item.began);
+                }
+            }
+            return Ok(());
+        };
+        let shared = self.shared;
+        let permit = match shared.gate.permit() {
+            Ok(permit) => permit,
+            Err(_) => {
+                self.leave_undone(batch);
+                return Ok(());
+            }
+        };
+        let changes: Vec<&Change> = batch.iter().filter_map(|i| i.as_change().map(|(_, c)| c)).collect();
+        let first = batch.iter().find(|i| i.as_change().is_some()).map(|i| i.id.clone());
+        for item in &batch {
+            if let Some((_, change)) = item.as_change() {
+                self.started(&item.id, &change.summary);
+            }
+        }
+        let fallback = first.unwrap_or_else(|| batch[0].id.clone());
+        let host = self.host(&fallback, &place.0).await?;
+        let applier = Applier {
+            host: host.as_ref(),
+            identity: &place.1,
+            permit,
+            timeout: shared.command_timeout,
+        };
+        let results = applier.together(&changes).await;
+        for change in &changes {
+            self.memory.forget(&place.0, &change.touches);
+        }
+        let mut results = match results {
+            Ok(results) => results.into_iter(),
+            Err(error) => return Err(self.lost(&fallback, &place.0, &error)),
+        };
+        for item in &batch {
+            match &item.what {
+                What::Settled { status, reason } => {
+                    self.finished(&item.id, *status, reason.clone(), None, None, false, item.began);
+                }
+                What::Change { task, change, .. } => match results.next() {
+                    Some(Ok(())) => self.finished(
+                        &item.id,
+                        TaskStatus::Changed,
+                        change.summary.clone(),
+                        Some((task, change)),
+                        None,
+                        false,
+                        item.began,
+                    ),
+                    Some(Err(failure)) => {
+                        // Handlers of what was not done are not owed.
+                        self.withdraw(&batch, item);
+                        let failure = if task.no_log { censored(failure) } else { failure };
+                        return Err(self.task_failed(&item.id, failure, item.began));
+                    }
+                    None => {
+                        self.withdraw(&batch, item);
+                        let failure = plain_failure("the target ended before it came to this task".to_owned());
+                        return Err(self.task_failed(&item.id, failure, item.began));
+                    }
+                },
+            }
+        }
+        self.owed.clone_from(&self.notified);
+        Ok(())
+    }
+
+    /// Check mode: reports what would be done, and remembers what it would have touched.
+    fn leave_undone(&mut self, batch: Vec<Item<'_>>) {
+        for item in batch {
+            match item.what {
+                What::Settled { status, reason } => {
+                    self.finished(&item.id, status, reason, None, None, false, item.began);
+                }
+                What::Change { place, task, change } => {
+                    self.memory.at(&place);
+                    self.memory.add_pending(&place.0, &item.id.task, &change.touches);
+                    self.finished(
+                        &item.id,
+                        TaskStatus::Changed,
+                        change.summary.clone(),
+                        Some((task, &change)),
+                        None,
+                        false,
+                        item.began,
+                    );
+                }
+            }
+        }
+    }
+
+    /// Takes back the notifications of `failed` and of all that came after it in `batch`, unless an earlier task of
+    /// the batch made the same one. Notifications from before the batch stay.
+    fn withdraw(&mut self, batch: &[Item<'_>], failed: &Item<'_>) {
+        let mut done = Vec::new();
+        let mut undone = Vec::new();
+        let mut past = false;
+        for item in batch {
+            past |= std::ptr::eq(item, failed);
+            if let What::Change { task, .. } = &item.what {
+                let list = if past { &mut undone } else { &mut done };
+                list.extend(task.notify.iter().cloned());
+            }
+        }
+        self.notified
+            .retain(|n| !undone.contains(n) || done.contains(n) || self.owed.contains(n));
+    }
+}

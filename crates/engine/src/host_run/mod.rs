@@ -1,0 +1,482 @@
+//! One host's way through a play: ask what all tasks need, decide in order, carry changes out together.
+
+mod batch;
+mod once;
+mod solo;
+
+use crate::answers::Outcome;
+use crate::decision::{Change, Decision};
+use crate::emit::{Emitter, shown, transport_failure};
+use crate::fleet::Fleet;
+use crate::memory::{Memory, Place};
+use crate::options::CancelHandle;
+use crate::prepared::{PreparedHost, PreparedPlay};
+use crate::question::Question;
+use crate::render_step;
+use crate::task::{DecideError, RunAs, Task, Verdict};
+use crate::text::sanitize;
+use batch::Item;
+use mosip_prov_events::{EventKind, Failure, TaskId, TaskStatus};
+use mosip_prov_transport::{Gate, Host, Identity, TransportError};
+pub(crate) use once::OnceBoard;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// What all hosts of a run share.
+pub(crate) struct Shared {
+    pub fleet: Fleet,
+    pub emitter: Emitter,
+    pub gate: Gate,
+    pub cancel: CancelHandle,
+    pub command_timeout: Duration,
+    /// What is being carried out where, for the operator who interrupts.
+    pub running: Mutex<BTreeMap<String, TaskId>>,
+}
+
+/// How a host left a play.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// All its tasks were done.
+    Complete,
+    /// A task failed.
+    Failed,
+    /// It could not be reached, or was lost.
+    Unreachable,
+    /// The run was cancelled.
+    Cancelled,
+}
+
+/// One host in one play.
+pub(crate) struct HostRun<'r> {
+    shared: &'r Shared,
+    board: &'r OnceBoard,
+    name: Arc<str>,
+    play: &'r PreparedPlay,
+    part: &'r PreparedHost,
+    memory: Memory,
+    batch: Vec<Item<'r>>,
+    notified: Vec<Arc<str>>,
+    /// Those of `notified` whose change has been carried out.
+    owed: Vec<Arc<str>>,
+}
+
+/// A task in its place in the play.
+#[derive(Clone, Copy)]
+struct Position<'r> {
+    role: usize,
+    index: usize,
+    task: &'r Task,
+    handler: bool,
+}
+
+/// What became of deciding a task.
+enum Decided {
+    Settled(TaskStatus, String),
+    Change(Change),
+    Failed(Failure),
+}
+
+impl<'r> HostRun<'r> {
+    pub fn new(
+        shared: &'r Shared,
+        board: &'r OnceBoard,
+        name: Arc<str>,
+        play: &'r PreparedPlay,
+        part: &'r PreparedHost,
+    ) -> Self {
+        Self {
+            shared,
+            board,
+            name,
+            play,
+            part,
+            memory: Memory::new(!shared.gate.is_open()),
+            batch: Vec::new(),
+            notified: Vec::new(),
+            owed: Vec::new(),
+        }
+    }
+
+    /// Does all of the host's tasks in this play.
+    pub async fn run(mut self) -> End {
+        let all: Vec<Position<'r>> = self
+            .part
+            .roles
+            .iter()
+            .enumerate()
+            .flat_map(|(role, r)| {
+                r.tasks.iter().enumerate().map(move |(index, task)| Position {
+                    role,
+                    index,
+                    task,
+                    handler: false,
+                })
+            })
+            .collect();
+        let end = match self.all_roles(&all).await {
+            Ok(()) => End::Complete,
+            Err(end) => end,
+        };
+        if end != End::Complete && !self.notified.is_empty() && self.shared.gate.is_open() {
+            let names: Vec<&str> = self.notified.iter().map(AsRef::as_ref).collect();
+            self.shared.emitter.send(EventKind::Warning {
+                host: Some(self.name.to_string()),
+                message: format!(
+                    "notified, but not run because the host did not get to the end: {}",
+                    names.join(", ")
+                ),
+            });
+        }
+        self.shared.emitter.send(EventKind::HostFinished {
+            host: self.name.to_string(),
+            play: self.play.name.clone(),
+            complete: end == End::Complete,
+        });
+        end
+    }
+
+    async fn all_roles(&mut self, all: &[Position<'r>]) -> Result<(), End> {
+        let mut next = 0;
+        for (number, role) in self.part.roles.iter().enumerate() {
+            while let Some(position) = all.get(next).filter(|p| p.role == number) {
+                self.task(*position, &all[next..]).await?;
+                next += 1;
+            }
+            self.flush().await?;
+            for (index, handler) in role.handlers.iter().enumerate() {
+                if let Some(at) = self.notified.iter().position(|n| n.as_ref() == handler.name()) {
+                    let position = Position {
+                        role: number,
+                        index,
+                        task: handler,
+                        handler: true,
+                    };
+                    self.task(position, &[position]).await?;
+                    self.flush().await?;
+                    self.notified.remove(at);
+                    self.owed.retain(|n| n.as_ref() != handler.name());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// One task: decided, and settled or put into the batch or carried out.
+    async fn task(&mut self, position: Position<'r>, ahead: &[Position<'r>]) -> Result<(), End> {
+        if self.shared.cancel.is_cancelled() {
+            return Err(End::Cancelled);
+        }
+        let task = position.task;
+        let id = self.id(position);
+        let place = self.place(task);
+        let began = Instant::now();
+        if task.run_once {
+            self.flush().await?;
+            return self.once(position, id, place, ahead, began).await;
+        }
+        if needs_solitude(task) {
+            self.flush().await?;
+            return self.solo(position, id, place, ahead, began).await;
+        }
+        let questions = task.questions();
+        if self.batch_disturbs(&place, &questions) || !self.memory.unknown(&place, &questions).is_empty() {
+            self.flush().await?;
+            self.learn(position, &id, &place, ahead).await?;
+        }
+        match self.decide(task, &id, &place).await? {
+            Decided::Settled(status, reason) => {
+                self.note(&id, status);
+                self.batch.push(Item::settled(id, status, reason, began));
+            }
+            Decided::Failed(failure) => {
+                self.flush().await?;
+                return self.failed(&id, task, failure, began);
+            }
+            Decided::Change(change) if render_step::is_small(&change) && self.batch_is_of(&place) => {
+                self.notify(task);
+                self.note(&id, TaskStatus::Changed);
+                self.batch.push(Item::change(id, place, task, change, began));
+            }
+            Decided::Change(change) => {
+                self.flush().await?;
+                self.carry_out(task, id, &place, change, began).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Decides `task` from what is known, waiting for a state that has not come yet.
+    async fn decide(&mut self, task: &Task, id: &TaskId, place: &Place) -> Result<Decided, End> {
+        let began = Instant::now();
+        let patience = task.resource.patience();
+        let mut announced = false;
+        loop {
+            let decision = match self.conclude(task, place) {
+                Ok(Some(decision)) => decision,
+                Ok(None) => return Ok(self.skipped(task, place)),
+                Err(error) => return Ok(self.undecided(task, place, &error)),
+            };
+            let reason = match decision {
+                Decision::Nothing { reason } => return Ok(Decided::Settled(TaskStatus::Ok, reason)),
+                Decision::Unknown { reason } => return Ok(Decided::Settled(TaskStatus::Unknown, reason)),
+                Decision::Change(change) => return Ok(Decided::Change(change)),
+                Decision::NotYet { reason } => reason,
+            };
+            if !self.shared.gate.is_open() {
+                return Ok(Decided::Settled(TaskStatus::Unknown, format!("not yet: {reason}")));
+            }
+            self.flush().await?;
+            if began.elapsed() >= patience.at_most {
+                return Ok(Decided::Failed(Failure {
+                    message: format!("waited {} s: {}", patience.at_most.as_secs(), sanitize(&reason)),
+                    detail: None,
+                    status: None,
+                    help: None,
+                }));
+            }
+            if !announced {
+                announced = true;
+                self.shared.emitter.send(EventKind::TaskStarted {
+                    task: id.clone(),
+                    action: format!("wait: {}", sanitize(&reason)),
+                });
+            }
+            self.shared.cancel.sleep(patience.every).await;
+            if self.shared.cancel.is_cancelled() {
+                return Err(End::Cancelled);
+            }
+            let questions = task.questions();
+            self.memory.forget_questions(place, &questions);
+            self.ask(id, place, &questions).await?;
+        }
+    }
+
+    /// What the condition and the resource say; `None` when the condition does not hold.
+    fn conclude(&mut self, task: &Task, place: &Place) -> Result<Option<Decision>, DecideError> {
+        let answers = self.memory.at(place);
+        if let Some(condition) = &task.condition
+            && let Verdict::Skip(_) = (condition.predicate)(answers)?
+        {
+            return Ok(None);
+        }
+        task.resource.decide(answers).map(Some)
+    }
+
+    fn skipped(&mut self, task: &Task, place: &Place) -> Decided {
+        let answers = self.memory.at(place);
+        let reason = match task.condition.as_ref().map(|c| (c.predicate)(answers)) {
+            Some(Ok(Verdict::Skip(reason))) => reason,
+            _ => String::new(),
+        };
+        Decided::Settled(TaskStatus::Skipped, reason)
+    }
+
+    /// An error of deciding: in check mode, after changes that were not carried out, it may only mean that what the
+    /// task builds on is not there yet.
+    fn undecided(&mut self, task: &Task, place: &Place, error: &DecideError) -> Decided {
+        let answers = self.memory.at(place);
+        if let DecideError::Impossible { what, .. } = error
+            && let Some(earlier) = answers.pending_everything().or_else(|| {
+                task.resource
+                    .questions()
+                    .iter()
+                    .find_map(|q| answers.pending_for(q))
+            })
+        {
+            return Decided::Settled(
+                TaskStatus::Unknown,
+                format!("not to be known before \"{earlier}\" is done ({})", sanitize(what)),
+            );
+        }
+        Decided::Failed(Failure {
+            message: sanitize(&error.to_string()),
+            detail: None,
+            status: None,
+            help: error.help().map(str::to_owned),
+        })
+    }
+
+    /// Asks what `position` and the tasks after it at the same place need and is not known.
+    async fn learn(
+        &mut self,
+        position: Position<'r>,
+        id: &TaskId,
+        place: &Place,
+        ahead: &[Position<'r>],
+    ) -> Result<(), End> {
+        let own = position.task.questions();
+        if self.memory.unknown(place, &own).is_empty() {
+            return Ok(());
+        }
+        let mut wanted: Vec<Question> = Vec::new();
+        for later in ahead {
+            if self.place(later.task) == *place {
+                wanted.extend(later.task.questions());
+            }
+        }
+        let missing: Vec<Question> = self
+            .memory
+            .unknown(place, &wanted)
+            .into_iter()
+            .cloned()
+            .collect();
+        self.ask(id, place, &missing).await
+    }
+
+    async fn ask(&mut self, id: &TaskId, place: &Place, questions: &[Question]) -> Result<(), End> {
+        let host = self.host(id, &place.0).await?;
+        let timeout = self.shared.command_timeout;
+        match self.memory.ask(host.as_ref(), place, questions, timeout).await {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.lost(id, &place.0, &error)),
+        }
+    }
+
+    /// The machine `machine`, connected.
+    async fn host(&mut self, id: &TaskId, machine: &str) -> Result<Arc<dyn Host>, End> {
+        match self.shared.fleet.get(machine).await {
+            Some(Ok(host)) => Ok(host),
+            Some(Err(error)) => Err(self.lost(id, machine, &error)),
+            None => {
+                let failure = plain_failure(format!("no connection is known for {machine}"));
+                Err(self.task_failed(id, failure, Instant::now()))
+            }
+        }
+    }
+
+    /// The way to `machine` failed during `id`: this host is out, as unreachable or as failed.
+    fn lost(&mut self, id: &TaskId, machine: &str, error: &TransportError) -> End {
+        let failure = transport_failure(error);
+        if machine == self.name.as_ref() && error.is_unreachable() {
+            self.shared.emitter.send(EventKind::HostUnreachable {
+                host: self.name.to_string(),
+                error: failure,
+            });
+            return End::Unreachable;
+        }
+        self.task_failed(id, failure, Instant::now())
+    }
+
+    /// Reports a failure that ends the host's part.
+    fn task_failed(&mut self, id: &TaskId, failure: Failure, began: Instant) -> End {
+        self.finished(id, TaskStatus::Failed, String::new(), None, Some(failure), false, began);
+        End::Failed
+    }
+
+    /// Reports a failure; ends the host's part unless the task ignores it.
+    fn failed(&mut self, id: &TaskId, task: &Task, failure: Failure, began: Instant) -> Result<(), End> {
+        let failure = if task.no_log { censored(failure) } else { failure };
+        self.finished(id, TaskStatus::Failed, String::new(), None, Some(failure), task.ignore_errors, began);
+        self.note(id, TaskStatus::Failed);
+        if task.ignore_errors { Ok(()) } else { Err(End::Failed) }
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn finished(
+        &self,
+        id: &TaskId,
+        status: TaskStatus,
+        reason: String,
+        change: Option<(&Task, &Change)>,
+        error: Option<Failure>,
+        ignored: bool,
+        began: Instant,
+    ) {
+        self.running().remove(&id.host);
+        let differences = match change {
+            Some((task, change)) if !task.no_log => change.differences.iter().map(shown).collect(),
+            _ => Vec::new(),
+        };
+        let notified = match change {
+            Some((task, _)) => task.notify.iter().map(ToString::to_string).collect(),
+            None => Vec::new(),
+        };
+        self.shared.emitter.send(EventKind::TaskFinished {
+            task: id.clone(),
+            status,
+            reason: sanitize(&reason),
+            differences,
+            error,
+            ignored,
+            notified,
+            milliseconds: began.elapsed().as_millis().try_into().unwrap_or(u64::MAX),
+        });
+    }
+
+    fn started(&self, id: &TaskId, action: &str) {
+        self.running().insert(id.host.clone(), id.clone());
+        self.shared.emitter.send(EventKind::TaskStarted {
+            task: id.clone(),
+            action: sanitize(action),
+        });
+    }
+
+    fn running(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, TaskId>> {
+        self.shared.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&mut self, id: &TaskId, status: TaskStatus) {
+        let outcome = match status {
+            TaskStatus::Ok => Outcome::Ok,
+            TaskStatus::Changed => Outcome::Changed,
+            TaskStatus::Unknown => Outcome::Unknown,
+            TaskStatus::Skipped => Outcome::Skipped,
+            TaskStatus::Failed => Outcome::Failed,
+        };
+        self.memory.set_outcome(&id.task, outcome);
+    }
+
+    fn notify(&mut self, task: &Task) {
+        for handler in &task.notify {
+            if !self.notified.contains(handler) {
+                self.notified.push(handler.clone());
+            }
+        }
+    }
+
+    fn id(&self, position: Position<'_>) -> TaskId {
+        TaskId {
+            host: self.name.to_string(),
+            play: self.play.name.clone(),
+            role: self.part.roles[position.role].name.clone(),
+            task: position.task.name.to_string(),
+            handler: position.handler,
+        }
+    }
+
+    fn place(&self, task: &Task) -> Place {
+        let machine = match &task.delegate_to {
+            Some(name) => Arc::from(name.as_str()),
+            None => self.name.clone(),
+        };
+        let identity = match &task.run_as {
+            RunAs::Play => self.part.identity.clone(),
+            RunAs::Login => Identity::Login,
+            RunAs::User(user) => Identity::user(user),
+        };
+        (machine, identity)
+    }
+}
+
+/// Tasks whose failure is handled by themselves, or that run elsewhere, do not travel with others.
+fn needs_solitude(task: &Task) -> bool {
+    task.retries.is_some() || task.ignore_errors || task.delegate_to.is_some()
+}
+
+fn plain_failure(message: String) -> Failure {
+    Failure {
+        message,
+        detail: None,
+        status: None,
+        help: None,
+    }
+}
+
+fn censored(failure: Failure) -> Failure {
+    Failure {
+        message: "the task failed; what it printed is kept back, since it may hold secrets".to_owned(),
+        detail: None,
+        ..failure
+    }
+}

@@ -1,0 +1,142 @@
+//! Tasks that are carried out on their own: long ones, those that are tried again, those on another machine.
+
+use super::{Decided, End, HostRun, Position};
+use crate::apply::{Applier, ApplyError};
+use crate::decision::Change;
+use crate::memory::Place;
+use crate::task::Task;
+use crate::text::sanitize;
+use mosip_prov_events::{EventKind, Failure, TaskId, TaskStatus};
+use mosip_prov_transport::OutputLine;
+use std::time::Instant;
+use tokio::sync::mpsc;
+
+/// How many lines of output may wait to be shown before the target is slowed down.
+const LINES_AHEAD: usize = 256;
+
+impl<'r> HostRun<'r> {
+    /// Decides and carries out one task, again after a failure when it says so.
+    pub(super) async fn solo(
+        &mut self,
+        position: Position<'r>,
+        id: TaskId,
+        place: Place,
+        ahead: &[Position<'r>],
+        began: Instant,
+    ) -> Result<(), End> {
+        let task = position.task;
+        let attempts = 1 + task.retries.map_or(0, |r| r.count);
+        let mut attempt = 1;
+        loop {
+            self.learn(position, &id, &place, ahead).await?;
+            let failure = match self.decide(task, &id, &place).await? {
+                Decided::Settled(status, reason) => {
+                    self.note(&id, status);
+                    self.finished(&id, status, reason, None, None, false, began);
+                    return Ok(());
+                }
+                Decided::Change(change) => match self.attempt(task, &id, &place, &change, began).await? {
+                    Ok(()) => return Ok(()),
+                    Err(failure) => failure,
+                },
+                Decided::Failed(failure) => failure,
+            };
+            let Some(retries) = task.retries.filter(|_| attempt < attempts) else {
+                return self.failed(&id, task, failure, began);
+            };
+            self.shared.emitter.send(EventKind::TaskRetried {
+                task: id.clone(),
+                attempt,
+                attempts,
+                error: failure,
+            });
+            attempt += 1;
+            self.shared.cancel.sleep(retries.delay).await;
+            if self.shared.cancel.is_cancelled() {
+                return Err(End::Cancelled);
+            }
+            self.memory.forget_questions(&place, &task.questions());
+        }
+    }
+
+    /// Carries out a change of a task that is not tried again.
+    pub(super) async fn carry_out(
+        &mut self,
+        task: &'r Task,
+        id: TaskId,
+        place: &Place,
+        change: Change,
+        began: Instant,
+    ) -> Result<(), End> {
+        match self.attempt(task, &id, place, &change, began).await? {
+            Ok(()) => Ok(()),
+            Err(failure) => self.failed(&id, task, failure, began),
+        }
+    }
+
+    /// One attempt at `change`; reports its success, hands back its failure.
+    async fn attempt(
+        &mut self,
+        task: &Task,
+        id: &TaskId,
+        place: &Place,
+        change: &Change,
+        began: Instant,
+    ) -> Result<Result<(), Failure>, End> {
+        let shared = self.shared;
+        match shared.gate.permit() {
+            Err(_) => {
+                self.memory.at(place);
+                self.memory.add_pending(&place.0, &id.task, &change.touches);
+            }
+            Ok(permit) => {
+                self.started(id, &change.summary);
+                let host = self.host(id, &place.0).await?;
+                let applier = Applier {
+                    host: host.as_ref(),
+                    identity: &place.1,
+                    permit,
+                    timeout: shared.command_timeout,
+                };
+                let (sender, receiver) = mpsc::channel(LINES_AHEAD);
+                let work = async {
+                    let result = applier.alone(change, &sender).await;
+                    drop(sender);
+                    result
+                };
+                let (result, ()) = tokio::join!(work, self.forward(receiver, id, task.no_log));
+                self.memory.forget(&place.0, &change.touches);
+                match result {
+                    Ok(()) => {}
+                    Err(ApplyError::Step(failure)) => return Ok(Err(failure)),
+                    Err(ApplyError::Transport(error)) => return Err(self.lost(id, &place.0, &error)),
+                }
+            }
+        }
+        self.notify(task);
+        self.owed.clone_from(&self.notified);
+        self.note(id, TaskStatus::Changed);
+        self.finished(
+            id,
+            TaskStatus::Changed,
+            change.summary.clone(),
+            Some((task, change)),
+            None,
+            false,
+            began,
+        );
+        Ok(Ok(()))
+    }
+
+    /// Passes on the lines of a long step while it runs.
+    async fn forward(&self, mut lines: mpsc::Receiver<OutputLine>, id: &TaskId, no_log: bool) {
+        while let Some(line) = lines.recv().await {
+            if !no_log {
+                self.shared.emitter.send(EventKind::TaskOutput {
+                    task: id.clone(),
+                    line: sanitize(&line.line),
+                });
+            }
+        }
+    }
+}

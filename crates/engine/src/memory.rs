@@ -1,0 +1,95 @@
+//! What is known about the machines of a run, for one host's way through a play.
+
+use crate::answers::{Answers, Outcome};
+use crate::compose::compose;
+use crate::question::{Question, Touch};
+use mosip_prov_transport::{Host, Identity, Request, TransportError};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Where a question is asked: on which machine, as whom.
+pub(crate) type Place = (Arc<str>, Identity);
+
+/// The answers by place. Outcomes and pending changes are known at every place.
+pub(crate) struct Memory {
+    places: HashMap<Place, Answers>,
+    blank: Answers,
+}
+
+impl Memory {
+    pub fn new(check_mode: bool) -> Self {
+        let mut blank = Answers::new();
+        blank.set_check_mode(check_mode);
+        Self {
+            places: HashMap::new(),
+            blank,
+        }
+    }
+
+    /// The answers at `place`.
+    pub fn at(&mut self, place: &Place) -> &mut Answers {
+        let blank = &self.blank;
+        self.places
+            .entry(place.clone())
+            .or_insert_with(|| blank.clone())
+    }
+
+    /// Notes how a task ended, for the conditions of later ones.
+    pub fn set_outcome(&mut self, task: &str, outcome: Outcome) {
+        self.blank.set_outcome(task, outcome);
+        for answers in self.places.values_mut() {
+            answers.set_outcome(task, outcome);
+        }
+    }
+
+    /// Notes a change that check mode left undone on `machine`.
+    pub fn add_pending(&mut self, machine: &str, task: &str, touches: &[Touch]) {
+        for ((name, _), answers) in &mut self.places {
+            if name.as_ref() == machine {
+                answers.add_pending(task.to_owned(), touches.to_vec());
+            }
+        }
+    }
+
+    /// Forgets what a change on `machine` may have made untrue.
+    pub fn forget(&mut self, machine: &str, touches: &[Touch]) {
+        for ((name, _), answers) in &mut self.places {
+            if name.as_ref() == machine {
+                answers.forget(touches);
+            }
+        }
+    }
+
+    /// Forgets the answers to `questions` at `place`, so that they are asked again.
+    pub fn forget_questions(&mut self, place: &Place, questions: &[Question]) {
+        self.at(place).forget_questions(questions);
+    }
+
+    /// Those of `questions` that are not known at `place`.
+    pub fn unknown<'q>(&mut self, place: &Place, questions: &'q [Question]) -> Vec<&'q Question> {
+        let answers = self.at(place);
+        questions.iter().filter(|q| !answers.knows(q)).collect()
+    }
+
+    /// Asks `questions` at `place` in one exchange and remembers the answers.
+    pub async fn ask(
+        &mut self,
+        host: &dyn Host,
+        place: &Place,
+        questions: &[Question],
+        timeout: Duration,
+    ) -> Result<(), TransportError> {
+        let composed = compose(questions);
+        if composed.is_empty() {
+            return Ok(());
+        }
+        let request = Request::new(composed.script.clone()).timeout(timeout);
+        let response = host.ask(&place.1, request).await?;
+        let answers = self.at(place);
+        for (question, answer) in composed.read(&response.stdout_text()) {
+            answers.learn(question, answer);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,142 @@
+//! Plays and playbooks: which roles on which hosts, in which order.
+
+use crate::role::Role;
+use indexmap::IndexMap;
+use mosip_prov_inventory::diagnostic::Diagnostics;
+use mosip_prov_inventory::Inventory;
+use mosip_prov_inventory::vars::HostVars;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// An ordered list of plays with a name.
+#[derive(Clone)]
+pub struct Playbook {
+    /// The name on the command line: `deploy-nginx`.
+    pub name: String,
+    /// One sentence about what it does.
+    pub summary: String,
+    /// Done one after the other; each waits until all hosts are done with the one before.
+    pub plays: Vec<Play>,
+    /// What must hold on the deployment node before anything connects.
+    pub checks: Vec<Arc<dyn InputCheck>>,
+}
+
+impl Playbook {
+    /// An empty playbook.
+    pub fn new(name: impl Into<String>, summary: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            summary: summary.into(),
+            plays: Vec::new(),
+            checks: Vec::new(),
+        }
+    }
+
+    /// The same with one more play.
+    #[must_use]
+    pub fn play(mut self, play: Play) -> Self {
+        self.plays.push(play);
+        self
+    }
+
+    /// The same with one more check of the inputs.
+    #[must_use]
+    pub fn check(mut self, check: impl InputCheck) -> Self {
+        self.checks.push(Arc::new(check));
+        self
+    }
+}
+
+/// Roles on the hosts of a pattern.
+#[derive(Clone)]
+pub struct Play {
+    /// Its name.
+    pub name: String,
+    /// The pattern of its hosts, in Ansible's language: `physical_vms:nginx`.
+    pub hosts: String,
+    /// Groups of the pattern that may be missing from an inventory without that being a mistake.
+    pub optional_groups: Vec<String>,
+    /// Its roles, in order.
+    pub roles: Vec<RoleEntry>,
+    /// How many hosts at a time; each batch ends before the next begins. `None`: all at once.
+    pub serial: Option<Serial>,
+    /// The play stops for all hosts when more than this share of a batch's hosts has failed, in per cent.
+    pub max_fail_percentage: Option<u8>,
+    /// Who the tasks run as, unless the inventory or a task says otherwise. `None` is the login user.
+    pub become_user: Option<String>,
+}
+
+impl Play {
+    /// A play for the hosts of `pattern`, running as root.
+    pub fn new(name: impl Into<String>, pattern: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            hosts: pattern.into(),
+            optional_groups: Vec::new(),
+            roles: Vec::new(),
+            serial: None,
+            max_fail_percentage: None,
+            become_user: Some("root".into()),
+        }
+    }
+
+    /// The same with one more role.
+    #[must_use]
+    pub fn role(mut self, role: impl Role) -> Self {
+        self.roles.push(RoleEntry {
+            role: Arc::new(role),
+            tags: BTreeSet::new(),
+        });
+        self
+    }
+
+    /// The same; `group` may be missing from the inventory.
+    #[must_use]
+    pub fn optional(mut self, group: impl Into<String>) -> Self {
+        self.optional_groups.push(group.into());
+        self
+    }
+
+    /// The same, in batches.
+    #[must_use]
+    pub fn serial(mut self, serial: Serial) -> Self {
+        self.serial = Some(serial);
+        self
+    }
+}
+
+/// A role in a play, with tags for all of its tasks.
+#[derive(Clone)]
+pub struct RoleEntry {
+    /// The role.
+    pub role: Arc<dyn Role>,
+    /// Tags that each of its tasks gets.
+    pub tags: BTreeSet<String>,
+}
+
+/// The size of a play's batches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Serial {
+    /// So many hosts.
+    Hosts(usize),
+    /// So many per cent of the play's hosts, at least one.
+    Percent(u8),
+    /// The named variable says: a number or `30%`. All at once when it is not set.
+    Variable(String),
+}
+
+/// Something that must hold on the deployment node before anything connects: files, keys, certificates, values.
+pub trait InputCheck: Send + Sync + 'static {
+    /// Puts all that is wrong into `problems`.
+    fn check(&self, cx: &CheckContext<'_>, problems: &mut Diagnostics);
+}
+
+/// What a check of the inputs sees.
+pub struct CheckContext<'a> {
+    /// The whole inventory.
+    pub inventory: &'a Inventory,
+    /// The hosts that the selected plays will connect to.
+    pub hosts: &'a [Arc<str>],
+    /// The variables of every host of the inventory, without role defaults.
+    pub vars: &'a IndexMap<Arc<str>, HostVars>,
+}

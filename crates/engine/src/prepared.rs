@@ -1,0 +1,107 @@
+//! A run that is ready: every host's tasks are known, and nothing has been connected to.
+
+use crate::task::Task;
+use indexmap::IndexMap;
+use mosip_prov_inventory::diagnostic::Diagnostic;
+use mosip_prov_transport::{Identity, Target};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Playbooks made into task lists. Made by [`crate::prepare`], run by [`crate::Engine::run`].
+pub struct Prepared {
+    pub(crate) playbooks: Vec<String>,
+    pub(crate) plays: Vec<PreparedPlay>,
+    pub(crate) targets: HashMap<Arc<str>, Target>,
+    pub(crate) warnings: Vec<Diagnostic>,
+}
+
+/// One play, ready.
+pub struct PreparedPlay {
+    pub(crate) playbook: String,
+    pub(crate) name: String,
+    pub(crate) hosts: IndexMap<Arc<str>, PreparedHost>,
+    pub(crate) batches: Vec<Vec<Arc<str>>>,
+    pub(crate) max_fail_percentage: Option<u8>,
+}
+
+/// A host's part in a play.
+pub struct PreparedHost {
+    pub(crate) identity: Identity,
+    pub(crate) roles: Vec<PreparedRole>,
+}
+
+/// A role's tasks on a host.
+pub struct PreparedRole {
+    pub(crate) name: String,
+    pub(crate) tasks: Vec<Task>,
+    pub(crate) handlers: Vec<Task>,
+}
+
+impl Prepared {
+    /// The plays, in order.
+    pub fn plays(&self) -> &[PreparedPlay] {
+        &self.plays
+    }
+
+    /// All hosts that tasks run for, each once, in the order of the plays.
+    pub fn hosts(&self) -> Vec<&str> {
+        let mut all: Vec<&str> = Vec::new();
+        for host in self.plays.iter().flat_map(|p| p.hosts.keys()) {
+            if !all.contains(&host.as_ref()) {
+                all.push(host);
+            }
+        }
+        all
+    }
+
+    /// Findings that stop nothing, for the operator to know.
+    pub fn warnings(&self) -> &[Diagnostic] {
+        &self.warnings
+    }
+}
+
+impl PreparedPlay {
+    /// The playbook it belongs to.
+    pub fn playbook(&self) -> &str {
+        &self.playbook
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its hosts and their parts, in order.
+    pub fn hosts(&self) -> impl Iterator<Item = (&str, &PreparedHost)> {
+        self.hosts.iter().map(|(name, host)| (name.as_ref(), host))
+    }
+
+    /// The batches in which the hosts are done.
+    pub fn batches(&self) -> &[Vec<Arc<str>>] {
+        &self.batches
+    }
+}
+
+impl PreparedHost {
+    /// Its roles, in order.
+    pub fn roles(&self) -> &[PreparedRole] {
+        &self.roles
+    }
+}
+
+impl PreparedRole {
+    /// The role's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The chosen tasks, in order.
+    pub fn tasks(&self) -> &[Task] {
+        &self.tasks
+    }
+
+    /// The handlers.
+    pub fn handlers(&self) -> &[Task] {
+        &self.handlers
+    }
+}

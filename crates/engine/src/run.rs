@@ -1,0 +1,201 @@
+//! A run: plays in order, batches in order, so many hosts at once, and one owner of all events.
+
+use crate::emit::{Emitter, count};
+use crate::fleet::Fleet;
+use crate::host_run::{End, HostRun, OnceBoard, Shared};
+use crate::options::{CancelHandle, RunOptions};
+use crate::prepared::{Prepared, PreparedPlay};
+use crate::report::RunReport;
+use mosip_prov_events::{Event, EventKind, TaskId};
+use mosip_prov_transport::{Connector, Gate};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+use tokio::sync::{Semaphore, mpsc};
+
+/// Runs what was prepared.
+pub struct Engine {
+    connector: Arc<dyn Connector>,
+    options: RunOptions,
+}
+
+impl Engine {
+    /// An engine that reaches hosts through `connector`.
+    pub fn new(connector: Arc<dyn Connector>, options: RunOptions) -> Self {
+        Self { connector, options }
+    }
+
+    /// Runs `prepared`, handing every event to `handler` in order, until the end or until `cancel` is used.
+    pub async fn run(
+        &self,
+        prepared: &Prepared,
+        mut handler: impl FnMut(&Event),
+        cancel: &CancelHandle,
+    ) -> RunReport {
+        let (sender, mut events) = mpsc::unbounded_channel();
+        let began = Instant::now();
+        let mut report = RunReport::default();
+        let mut exchanges = BTreeMap::new();
+        {
+            let work = self.work(prepared, Emitter::new(sender), cancel);
+            tokio::pin!(work);
+            let mut working = true;
+            loop {
+                tokio::select! {
+                    biased;
+                    event = events.recv() => match event {
+                        Some(event) => {
+                            count(&mut report, &event.kind);
+                            handler(&event);
+                        }
+                        // The work has ended, and with it the last sender.
+                        None => break,
+                    },
+                    counts = &mut work, if working => {
+                        working = false;
+                        exchanges = counts;
+                    }
+                }
+            }
+        }
+        for (name, count) in &exchanges {
+            report.hosts.entry(name.clone()).or_default().exchanges = *count;
+        }
+        report.interrupted = cancel.is_cancelled();
+        report.duration = began.elapsed();
+        handler(&Event::now(EventKind::RunFinished {
+            hosts: report.hosts.iter().map(|(name, h)| (name.clone(), h.counts)).collect(),
+            milliseconds: report.duration.as_millis().try_into().unwrap_or(u64::MAX),
+            exchanges,
+            interrupted: report.interrupted,
+        }));
+        report
+    }
+
+    /// All plays; returns the round trips by host.
+    async fn work(&self, prepared: &Prepared, emitter: Emitter, cancel: &CancelHandle) -> BTreeMap<String, u64> {
+        let check = self.options.check;
+        emitter.send(EventKind::RunStarted {
+            playbooks: prepared.playbooks.clone(),
+            hosts: prepared.hosts().into_iter().map(str::to_owned).collect(),
+            check,
+            forks: self.options.forks,
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+        });
+        let shared = Shared {
+            fleet: Fleet::new(self.connector.clone(), prepared.targets.clone(), emitter.clone()),
+            emitter: emitter.clone(),
+            gate: if check { Gate::closed() } else { Gate::open() },
+            cancel: cancel.clone(),
+            command_timeout: self.options.command_timeout,
+            running: Mutex::default(),
+        };
+        let plays = self.plays(prepared, &shared);
+        tokio::pin!(plays);
+        tokio::select! {
+            () = &mut plays => {}
+            () = cancel.cancelled() => {
+                let running: Vec<TaskId> = shared
+                    .running
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .values()
+                    .cloned()
+                    .collect();
+                emitter.send(EventKind::Interrupted { running });
+                // What is under way is carried to its end; nothing further begins.
+                plays.await;
+            }
+        }
+        shared.fleet.close().await;
+        shared.fleet.exchanges()
+    }
+
+    async fn plays(&self, prepared: &Prepared, shared: &Shared) {
+        let mut out: BTreeSet<Arc<str>> = BTreeSet::new();
+        for play in &prepared.plays {
+            if shared.cancel.is_cancelled() {
+                return;
+            }
+            let has_work = |p: &PreparedPlay| p.hosts.values().any(|h| h.roles.iter().any(|r| !r.tasks.is_empty()));
+            if !has_work(play) {
+                continue;
+            }
+            shared.emitter.send(EventKind::PlayStarted {
+                playbook: play.playbook.clone(),
+                play: play.name.clone(),
+                hosts: play.hosts.keys().map(ToString::to_string).collect(),
+            });
+            if !self.play(play, shared, &mut out).await {
+                return;
+            }
+        }
+    }
+
+    /// One play in its batches; `false` when the run must not go on after it.
+    async fn play(&self, play: &PreparedPlay, shared: &Shared, out: &mut BTreeSet<Arc<str>>) -> bool {
+        for batch in &play.batches {
+            let hosts: Vec<&Arc<str>> = batch.iter().filter(|h| !out.contains(*h)).collect();
+            if hosts.is_empty() {
+                continue;
+            }
+            let ends = self.batch(play, &hosts, shared).await;
+            let lost = ends.values().filter(|e| matches!(e, End::Failed | End::Unreachable)).count();
+            out.extend(
+                ends.iter()
+                    .filter(|(_, end)| **end != End::Complete)
+                    .map(|(host, _)| Arc::clone(host)),
+            );
+            if shared.cancel.is_cancelled() {
+                return false;
+            }
+            let rate = lost * 100 / hosts.len();
+            if let Some(limit) = play.max_fail_percentage
+                && rate > usize::from(limit)
+            {
+                shared.emitter.send(EventKind::Warning {
+                    host: None,
+                    message: format!(
+                        "play \"{}\" stops for all hosts: {lost} of {} failed, more than {limit} %",
+                        play.name,
+                        hosts.len()
+                    ),
+                });
+                return false;
+            }
+            if lost == hosts.len() && play.batches.len() > 1 {
+                shared.emitter.send(EventKind::Warning {
+                    host: None,
+                    message: format!("play \"{}\" stops: every host of a batch failed", play.name),
+                });
+                return false;
+            }
+        }
+        true
+    }
+
+    /// The hosts of a batch, so many at once, each at its own pace.
+    async fn batch<'p>(
+        &self,
+        play: &'p PreparedPlay,
+        hosts: &[&'p Arc<str>],
+        shared: &Shared,
+    ) -> HashMap<&'p Arc<str>, End> {
+        let board = OnceBoard::default();
+        let slots = Semaphore::new(self.options.forks.max(1));
+        let runs = hosts.iter().filter_map(|name| {
+            let part = play.hosts.get(*name)?;
+            let (board, slots) = (&board, &slots);
+            Some(async move {
+                // The semaphore is never closed, so there is always a permit in the end.
+                let _slot = slots.acquire().await;
+                if shared.cancel.is_cancelled() {
+                    return (*name, End::Cancelled);
+                }
+                let run = HostRun::new(shared, board, Arc::clone(name), play, part);
+                (*name, run.run().await)
+            })
+        });
+        futures::future::join_all(runs).await.into_iter().collect()
+    }
+}

@@ -1,0 +1,392 @@
+//! Small resources, and a fleet of local shells, each with a folder of its own.
+
+use async_trait::async_trait;
+use mosip_prov_engine::events::{Event, EventKind};
+use mosip_prov_engine::inventory::diagnostic::Diagnostics;
+use mosip_prov_engine::inventory::{Inventory, LoadOptions, load};
+use mosip_prov_engine::{
+    Answers, Ask, CancelHandle, Change, DecideError, Decision, Engine, Patience, Playbook, Prepared, Probe, Question,
+    RawAnswer, Resource, Role, RoleContext, RoleTasks, RunOptions, RunReport, Shell, Shown, Touch, host_vars, prepare,
+};
+use mosip_prov_transport::error::{ConnectError, ErrorKind};
+use mosip_prov_transport::{Connector, Host, LocalHost, Target, TransportError};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+// ---- one probe: the content of files
+
+struct ContentProbe;
+
+impl Probe for ContentProbe {
+    fn name(&self) -> &'static str {
+        "content"
+    }
+    fn script(&self, subjects: &[&str]) -> String {
+        subjects
+            .iter()
+            .map(|s| format!("if [ -e '{s}' ]; then echo =$(cat '{s}'); else echo -; fi\n"))
+            .collect()
+    }
+    fn split(&self, output: &str, _: &[&str]) -> Vec<RawAnswer> {
+        output.lines().map(|l| Ok(l.to_owned())).collect()
+    }
+    fn disturbed_by(&self, subject: &str, touch: &Touch) -> bool {
+        touch.concerns_path(subject)
+    }
+}
+
+struct ContentOf<'a>(&'a str);
+
+impl Ask for ContentOf<'_> {
+    type Answer = Option<String>;
+    fn question(&self) -> Question {
+        Question::new(&ContentProbe, self.0)
+    }
+    fn read(&self, raw: &str) -> Result<Option<String>, String> {
+        match raw.split_at_checked(1) {
+            Some(("=", text)) => Ok(Some(text.to_owned())),
+            Some(("-", "")) => Ok(None),
+            _ => Err(format!("{raw:?}")),
+        }
+    }
+}
+
+// ---- resources
+
+/// A file with one line.
+pub struct Put {
+    path: String,
+    line: &'static str,
+    append: bool,
+}
+
+impl Put {
+    pub fn new(path: String, line: &'static str) -> Self {
+        Self { path, line, append: false }
+    }
+    /// Always a change: one more line.
+    pub fn append(path: String, line: &'static str) -> Self {
+        Self { path, line, append: true }
+    }
+}
+
+impl Resource for Put {
+    fn kind(&self) -> &'static str {
+        "put"
+    }
+    fn questions(&self) -> Vec<Question> {
+        vec![ContentOf(&self.path).question()]
+    }
+    fn decide(&self, answers: &Answers) -> Result<Decision, DecideError> {
+        let before = answers.get(&ContentOf(&self.path))?;
+        if !self.append && before.as_deref() == Some(self.line) {
+            return Ok(Decision::nothing("it is there"));
+        }
+        let (op, path) = (if self.append { ">>" } else { ">" }, &self.path);
+        // $HOST stands for a folder that exists anywhere, for tasks that run on another machine.
+        let path = path.replace("$HOST", "/tmp/mosip-prov-toy");
+        let script = format!("mkdir -p \"$(dirname '{path}')\" && echo '{}' {op} '{path}'", self.line);
+        Ok(Change::new(format!("put {}", self.line))
+            .differs("content", before.map_or(Shown::Absent, Shown::text), Shown::text(self.line))
+            .step(Shell::new("put", script))
+            .touching([Touch::Path(self.path.clone())])
+            .into())
+    }
+}
+
+/// A change that fails.
+pub struct Fail {
+    message: &'static str,
+    until: Option<(String, u32)>,
+}
+
+impl Fail {
+    pub fn saying(message: &'static str) -> Self {
+        Self { message, until: None }
+    }
+    /// Fails until it was tried so many times, counting in a file.
+    pub fn until(path: String, times: u32) -> Self {
+        Self { message: "not yet", until: Some((path, times)) }
+    }
+}
+
+impl Resource for Fail {
+    fn kind(&self) -> &'static str {
+        "fail"
+    }
+    fn questions(&self) -> Vec<Question> {
+        Vec::new()
+    }
+    fn decide(&self, _: &Answers) -> Result<Decision, DecideError> {
+        let script = match &self.until {
+            None => format!("echo something; echo '{}' >&2; exit 9", self.message),
+            Some((path, times)) => {
+                format!("mkdir -p \"$(dirname '{path}')\"; echo x >>'{path}'; [ $(wc -l <'{path}') -ge {times} ]")
+            }
+        };
+        Ok(Change::new("do what fails").step(Shell::new("fail", script)).touching([]).into())
+    }
+}
+
+/// A long step that prints so many lines, with control sequences.
+pub struct Noisy(pub u32);
+
+impl Resource for Noisy {
+    fn kind(&self) -> &'static str {
+        "noisy"
+    }
+    fn questions(&self) -> Vec<Question> {
+        Vec::new()
+    }
+    fn decide(&self, _: &Answers) -> Result<Decision, DecideError> {
+        let script = format!("i=0; while [ $i -lt {} ]; do i=$((i+1)); printf '\\033[31mline %s\\033[0m\\n' $i; done", self.0);
+        let shell = Shell::new("noise", script).long(Duration::from_secs(20));
+        Ok(Change::new("make noise").step(shell).touching([]).into())
+    }
+}
+
+/// A path that is waited for.
+pub struct Wait {
+    path: String,
+    make: bool,
+}
+
+impl Wait {
+    /// `make`: asking for it the second time finds it.
+    pub fn for_path(path: String, make: bool) -> Self {
+        Self { path, make }
+    }
+}
+
+struct WaitProbe;
+
+impl Probe for WaitProbe {
+    fn name(&self) -> &'static str {
+        "wait"
+    }
+    fn script(&self, subjects: &[&str]) -> String {
+        // Asking leaves a mark beside the path, so that the second asking differs from the first.
+        subjects
+            .iter()
+            .map(|s| format!("mkdir -p \"$(dirname '{s}')\"; if [ -e '{s}.asked' ]; then echo yes; else echo no; : >'{s}.asked'; fi\n"))
+            .collect()
+    }
+    fn split(&self, output: &str, _: &[&str]) -> Vec<RawAnswer> {
+        output.lines().map(|l| Ok(l.to_owned())).collect()
+    }
+}
+
+struct Asked<'a>(&'a str);
+
+impl Ask for Asked<'_> {
+    type Answer = bool;
+    fn question(&self) -> Question {
+        Question::new(&WaitProbe, self.0)
+    }
+    fn read(&self, raw: &str) -> Result<bool, String> {
+        Ok(raw == "yes")
+    }
+}
+
+impl Resource for Wait {
+    fn kind(&self) -> &'static str {
+        "wait"
+    }
+    fn questions(&self) -> Vec<Question> {
+        vec![Asked(&self.path).question()]
+    }
+    fn decide(&self, answers: &Answers) -> Result<Decision, DecideError> {
+        if self.make && answers.get(&Asked(&self.path))? {
+            return Ok(Decision::nothing("it came"));
+        }
+        Ok(Decision::NotYet { reason: format!("{} is not there", self.path) })
+    }
+    fn patience(&self) -> Patience {
+        Patience { every: Duration::from_millis(5), at_most: Duration::from_millis(100) }
+    }
+}
+
+// ---- a role from a closure
+
+type Fill = dyn Fn(&ToyContext<'_>, &mut RoleTasks) + Send + Sync;
+
+pub struct Toy {
+    name: &'static str,
+    fill: Arc<Fill>,
+}
+
+pub struct ToyContext<'a> {
+    host: &'a str,
+    root: PathBuf,
+}
+
+impl ToyContext<'_> {
+    pub fn host(&self) -> &str {
+        self.host
+    }
+    /// A path in the host's own folder.
+    pub fn path(&self, name: &str) -> String {
+        self.root.join(self.host).join(name).to_str().expect("utf8").to_owned()
+    }
+}
+
+pub fn role(name: &'static str, fill: impl Fn(&ToyContext<'_>, &mut RoleTasks) + Send + Sync + 'static) -> Toy {
+    Toy { name, fill: Arc::new(fill) }
+}
+
+impl Role for Toy {
+    fn name(&self) -> &str {
+        self.name
+    }
+    fn summary(&self) -> &str {
+        "for tests"
+    }
+    fn tasks(&self, cx: &RoleContext<'_>, _: &mut Diagnostics) -> RoleTasks {
+        let mut out = RoleTasks::default();
+        let root = cx.vars.string("root").ok().flatten().expect("the bench sets root");
+        (self.fill)(&ToyContext { host: cx.host, root: root.into() }, &mut out);
+        out
+    }
+}
+
+// ---- the fleet
+
+/// Local shells by the names of an inventory.
+pub struct Fleet {
+    inventory: Arc<Inventory>,
+}
+
+impl Fleet {
+    pub fn new(hosts: &[&str]) -> Self {
+        Self::with_root(hosts, Path::new("/nonexistent"))
+    }
+
+    fn with_root(hosts: &[&str], root: &Path) -> Self {
+        let loaded = load(&LoadOptions {
+            sources: vec![format!("{},", hosts.join(","))],
+            extra_vars: vec![format!("root={}", root.display()), "ansible_become=false".into()],
+            ..LoadOptions::default()
+        });
+        assert!(!loaded.diagnostics.has_errors(), "{:?}", loaded.diagnostics);
+        Self { inventory: Arc::new(loaded.inventory) }
+    }
+
+    pub fn prepare(&self, book: &Playbook, options: &RunOptions) -> Result<Prepared, Diagnostics> {
+        let vars = host_vars(&self.inventory, options.check);
+        prepare(std::slice::from_ref(book), &self.inventory, &vars, options, &|vars, _| {
+            Some(Target::local(vars.host().to_string()))
+        })
+    }
+}
+
+struct Locals {
+    down: Vec<String>,
+    connected: Arc<Mutex<Vec<String>>>,
+}
+
+#[async_trait]
+impl Connector for Locals {
+    async fn connect(&self, target: &Target) -> Result<Arc<dyn Host>, TransportError> {
+        if self.down.contains(&target.name) {
+            let kind = ErrorKind::Unreachable { address: target.name.clone(), port: 22, attempts: 1, cause: ConnectError::Refused };
+            return Err(TransportError::new(&target.name, kind));
+        }
+        self.connected.lock().expect("lock").push(target.name.clone());
+        Ok(Arc::new(LocalHost::new(target)))
+    }
+}
+
+/// A fleet, its folder, and what the last run told.
+pub struct Bench {
+    fleet: Fleet,
+    root: tempfile::TempDir,
+    down: Vec<String>,
+    connected: Arc<Mutex<Vec<String>>>,
+    events: Mutex<Vec<Event>>,
+}
+
+impl Bench {
+    pub fn new(hosts: &[&str]) -> Self {
+        let root = tempfile::tempdir().expect("tempdir");
+        Self {
+            fleet: Fleet::with_root(hosts, root.path()),
+            root,
+            down: Vec::new(),
+            connected: Arc::default(),
+            events: Mutex::default(),
+        }
+    }
+
+    pub fn down(mut self, host: &str) -> Self {
+        self.down.push(host.to_owned());
+        self
+    }
+
+    pub async fn run(&self, book: &Playbook, options: RunOptions) -> RunReport {
+        self.run_with(book, options, &CancelHandle::new(), |_| {}).await
+    }
+
+    pub async fn run_with(
+        &self,
+        book: &Playbook,
+        options: RunOptions,
+        cancel: &CancelHandle,
+        mut handler: impl FnMut(&Event),
+    ) -> RunReport {
+        let prepared = self.fleet.prepare(book, &options).unwrap_or_else(|e| panic!("{e:?}"));
+        let connector = Arc::new(Locals { down: self.down.clone(), connected: self.connected.clone() });
+        let mut events = Vec::new();
+        let report = Engine::new(connector, options)
+            .run(
+                &prepared,
+                |event| {
+                    handler(event);
+                    events.push(event.clone());
+                },
+                cancel,
+            )
+            .await;
+        *self.events.lock().expect("lock") = events;
+        report
+    }
+
+    pub fn root(&self) -> &Path {
+        self.root.path()
+    }
+
+    pub fn events(&self) -> Vec<Event> {
+        self.events.lock().expect("lock").clone()
+    }
+
+    pub fn warnings(&self) -> Vec<String> {
+        self.events()
+            .into_iter()
+            .filter_map(|e| match e.kind {
+                EventKind::Warning { message, .. } => Some(message),
+                _ => None,
+            })
+            .collect()
+    }
+
+    pub fn connected(&self) -> Vec<String> {
+        self.connected.lock().expect("lock").clone()
+    }
+
+    pub fn files(&self, host: &str) -> Vec<String> {
+        let Ok(dir) = std::fs::read_dir(self.root.path().join(host)) else {
+            return Vec::new();
+        };
+        let mut names: Vec<String> = dir.map(|e| e.expect("entry").file_name().into_string().expect("utf8")).collect();
+        names.sort();
+        names
+    }
+
+    pub fn exists(&self, host: &str, name: &str) -> bool {
+        self.root.path().join(host).join(name).exists()
+    }
+
+    pub fn read(&self, host: &str, name: &str) -> String {
+        std::fs::read_to_string(self.root.path().join(host).join(name)).expect("readable")
+    }
+}

@@ -1,0 +1,173 @@
+//! From a host's variables to what is needed to reach it: Ansible's connection variables, with Ansible's precedence
+//! (the inventory wins over the command line's `-u` and `--private-key`).
+
+use crate::settings::Settings;
+use mosip_prov_inventory::diagnostic::{Diagnostic, Diagnostics, Location};
+use mosip_prov_inventory::vars::HostVars;
+use mosip_prov_preflight::paths::expand_tilde;
+use mosip_prov_preflight::ssh_keys;
+use mosip_prov_transport::{ConnectionKind, HostKeyPolicy, Secret, Target};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Reads variables of one host, collecting what is wrong.
+struct Reader<'a> {
+    vars: &'a HostVars,
+    problems: &'a mut Diagnostics,
+}
+
+impl Reader<'_> {
+    /// The first of `names` that is set.
+    fn string(&mut self, names: &[&str]) -> Option<String> {
+        names.iter().find_map(|name| {
+            self.problems
+                .take(self.vars.string(name).map_err(Into::into))
+                .flatten()
+                .filter(|s| !s.is_empty())
+        })
+    }
+
+    fn int(&mut self, names: &[&str]) -> Option<i64> {
+        names
+            .iter()
+            .find_map(|name| self.problems.take(self.vars.int(name).map_err(Into::into)).flatten())
+    }
+
+    fn bool(&mut self, names: &[&str]) -> Option<bool> {
+        names
+            .iter()
+            .find_map(|name| self.problems.take(self.vars.bool(name).map_err(Into::into)).flatten())
+    }
+
+    fn secret(&mut self, names: &[&str]) -> Option<Secret> {
+        names.iter().find_map(|name| {
+            self.problems
+                .take(self.vars.secret(name).map_err(Into::into))
+                .flatten()
+                .map(|s| Secret::from(s.expose().to_owned()))
+        })
+    }
+
+    fn place(&self, names: &[&str]) -> Option<Location> {
+        names.iter().find_map(|name| self.vars.location(name))
+    }
+
+    fn error(&mut self, names: &[&str], message: String, help: &str) {
+        let place = self.place(names);
+        self.problems.push(Diagnostic::error(message).at(place).help(help));
+    }
+}
+
+const KEY: [&str; 2] = ["ansible_ssh_private_key_file", "ansible_private_key_file"];
+const PORT: [&str; 2] = ["ansible_port", "ansible_ssh_port"];
+
+/// What is needed to reach the host of `vars`; `None` when something is wrong, which is then in `problems`.
+pub(crate) fn target_of(vars: &HostVars, settings: &Settings, problems: &mut Diagnostics) -> Option<Target> {
+    let mut r = Reader { vars, problems };
+    let name = vars.host().to_string();
+    let method = r.string(&["ansible_become_method"]);
+    if let Some(method) = method.filter(|m| m != "sudo") {
+        r.error(
+            &["ansible_become_method"],
+            format!("{name}: become by {method} is not supported"),
+            "sudo is the only method; remove ansible_become_method or set it to sudo",
+        );
+    }
+    let connection = r
+        .string(&["ansible_connection"])
+        .or_else(|| settings.connection.clone())
+        .unwrap_or_else(|| "ssh".to_owned());
+    let mut target = match connection.as_str() {
+        "local" => Target::local(&name),
+        "ssh" | "smart" | "paramiko" | "paramiko_ssh" | "ansible.builtin.ssh" => ssh(&name, settings, &mut r)?,
+        other => {
+            r.error(
+                &["ansible_connection"],
+                format!("{name}: connection {other} is not supported"),
+                "ssh and local are the connections there are",
+            );
+            return None;
+        }
+    };
+    target.sudo.password = r
+        .secret(&["ansible_become_password", "ansible_become_pass", "ansible_sudo_pass"])
+        .or_else(|| settings.become_password.clone());
+    if let Some(program) = r.string(&["ansible_become_exe"]) {
+        target.sudo.program = program;
+    }
+    target.timeouts.command = settings.command_timeout;
+    Some(target)
+}
+
+fn ssh(name: &str, settings: &Settings, r: &mut Reader<'_>) -> Option<Target> {
+    let address = r.string(&["ansible_host", "ansible_ssh_host"]).unwrap_or_else(|| name.to_owned());
+    let user = r.string(&["ansible_user", "ansible_ssh_user"]).or_else(|| settings.user.clone());
+    let port = r.int(&PORT);
+    let port = match port.map(u16::try_from) {
+        None => None,
+        Some(Ok(port)) if port > 0 => Some(port),
+        Some(_) => {
+            r.error(
+                &PORT,
+                format!("{name}: {} is no port", port.unwrap_or_default()),
+                "ports are 1 to 65535",
+            );
+            return None;
+        }
+    };
+    let key = r
+        .string(&KEY)
+        .map(|k| expand_tilde(&k))
+        .or_else(|| settings.private_key.clone());
+    if let Some(problem) = key.as_ref().and_then(|k| ssh_keys::check(k, r.place(&KEY))) {
+        let fatal = problem.is_error();
+        r.problems.push(problem);
+        if fatal {
+            return None;
+        }
+    }
+    let mut target = Target::ssh(name, &address, user.clone().unwrap_or_default());
+    if let Some(port) = port {
+        target.port = port;
+    }
+    if let Some(key) = key {
+        target.keys = vec![key];
+    }
+    target.password = r
+        .secret(&["ansible_password", "ansible_ssh_pass", "ansible_ssh_password"])
+        .or_else(|| settings.ssh_password.clone());
+    let timeout = r.int(&["ansible_timeout", "ansible_ssh_timeout"]);
+    let timeout = timeout.and_then(|t| u64::try_from(t).ok()).filter(|t| *t > 0).map(Duration::from_secs);
+    if let Some(timeout) = timeout.or(settings.connect_timeout) {
+        target.timeouts.connect = timeout;
+    }
+    known_hosts(name, settings, &mut target, r);
+    let args: Vec<String> = ["ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_args"]
+        .iter()
+        .filter_map(|var| r.string(&[var]))
+        .collect();
+    resolve(name, &mut target, user, port, &args.join(" "), settings, r)?;
+    Some(target)
+}
+
+fn known_hosts(name: &str, settings: &Settings, target: &mut Target, r: &mut Reader<'_>) {
+    let checking = r.bool(&["ansible_host_key_checking", "ansible_ssh_host_key_checking"]);
+    target.host_keys = match (settings.host_keys, checking) {
+        (Some(policy), _) => policy,
+        (None, Some(false)) => {
+            let place = r.place(&["ansible_host_key_checking", "ansible_ssh_host_key_checking"]);
+            // Said once, whatever the number of hosts: the findings of one place are the same finding.
+            let _ = name;
+            r.problems.push(
+                Diagnostic::warning("host keys are not checked: whoever answers at an address is believed")
+                    .at(place)
+                    .help("remove ansible_host_key_checking=False: new keys are then learned at first contact, and changed ones refused"),
+            );
+            HostKeyPolicy::Off
+        }
+        (None, _) => HostKeyPolicy::AcceptNew,
+    };
+    if let Some(file) = &settings.known_hosts {
+        target.known_hosts = vec![PathBuf::from(file)];
+    }
+}
