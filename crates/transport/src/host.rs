@@ -256,7 +256,7 @@ pub trait Host: Send + Sync {
     async fn close(&self);
 }
 
-/// Makes hosts out of targets: `RemoteConnector` for real ones, [`crate::fake::FakeConnector`] for tests.
+/// Makes hosts out of targets: [`crate::RemoteConnector`] for real ones, [`crate::fake::FakeConnector`] for tests.
 #[async_trait]
 pub trait Connector: Send + Sync {
     /// Connects and logs in.

@@ -9,7 +9,7 @@
 /// The marker is written in two parts, so that a shell that echoes its commands does not show it.
 pub(super) fn boot(nonce: &str) -> String {
     let (head, tail) = nonce.split_at(nonce.len() / 2);
-    format!(r#"echo "{head}""{tail} up"; IFS= read -r x; eval "$x""#)
+    format!(r#"echo "{head}""{tail} up"; IFS= read -r mp_b; eval "$mp_b""#)
 }
 
 /// Settings that scripts can rely on, and a private folder in memory where there is one.
@@ -46,7 +46,7 @@ head -c "$((mp_s + mp_p))" >"$mp_d/g" && mp_c=$(head -c "$mp_s" "$mp_d/g") && ta
 || { echo "@NONCE@ full"; exit 1; };
 mp_i=$mp_d/i;
 fi;
-( eval "$mp_c" ) <"$mp_i" >"$mp_o" 2>"$mp_e";
+( set --; eval "$mp_c" ) <"$mp_i" >"$mp_o" 2>"$mp_e";
 mp_x=$?; mp_f=ok; mp_a=0; mp_b=0;
 { echo x >"$mp_d/t"; } 2>/dev/null || mp_f=full;
 if [ -s "$mp_o" ] || [ -s "$mp_e" ]; then set -- $(wc -c "$mp_o" "$mp_e"); mp_a=${1:-0}; mp_b=${3:-0}; fi;
@@ -67,7 +67,7 @@ head -c "$((mp_s + mp_p))" >"$mp_d/g" && mp_c=$(head -c "$mp_s" "$mp_d/g") && ta
 || { echo "@NONCE@ nospace"; exit 1; };
 rm -f "$mp_d/g" "$mp_d/t";
 echo "@NONCE@ ready $$ $mp_d"; echo "@NONCE@ ready" >&2;
-( eval "$mp_c" ) <"$mp_d/i"
+( set --; eval "$mp_c" ) <"$mp_d/i"
 "#;
 
 /// Ends everything that a process started, but not itself: children that made themselves daemons have another parent by then.

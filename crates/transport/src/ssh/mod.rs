@@ -1,0 +1,240 @@
+//! Hosts over SSH.
+
+mod auth;
+mod channel;
+mod connect;
+mod handshake;
+mod keys;
+mod upload;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio::sync::{Mutex, mpsc};
+
+use crate::error::{ErrorKind, HostKeyError, TransportError};
+use crate::exchange::{ShellSettings, Shells};
+use crate::files;
+use crate::gate::Permit;
+use crate::host::{Connector, ExchangeStats, Host, Identity, OutputLine, Request, Response};
+use crate::local::LocalHost;
+use crate::stats::Counters;
+use crate::target::{ConnectionKind, Target};
+
+use channel::{Client, SshOpener};
+
+pub use keys::{NoPrompt, Prompt, check_key_file};
+
+/// What the hosts of one run have in common: keys that are open, jump hosts, pacing.
+struct Shared {
+    prompt: Arc<dyn Prompt>,
+    keys: keys::Keys,
+    pool: connect::Pool,
+}
+
+/// Connects to real hosts: over SSH, or this machine. Make one for each run; passphrases and jump hosts are kept in it.
+pub struct RemoteConnector {
+    shared: Arc<Shared>,
+}
+
+impl Default for RemoteConnector {
+    fn default() -> Self {
+        Self::new(Arc::new(NoPrompt))
+    }
+}
+
+impl RemoteConnector {
+    /// With someone to ask for passphrases.
+    pub fn new(prompt: Arc<dyn Prompt>) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                prompt,
+                keys: keys::Keys::default(),
+                pool: connect::Pool::default(),
+            }),
+        }
+    }
+
+    /// Ends the connections to jump hosts; hosts are closed each by itself.
+    pub async fn close(&self) {
+        self.shared.close_jumps().await;
+    }
+}
+
+#[async_trait]
+impl Connector for RemoteConnector {
+    async fn connect(&self, target: &Target) -> Result<Arc<dyn Host>, TransportError> {
+        match target.connection {
+            ConnectionKind::Local => Ok(Arc::new(LocalHost::new(target))),
+            ConnectionKind::Ssh => {
+                let host = SshHost {
+                    target: target.clone(),
+                    shared: self.shared.clone(),
+                    counters: Arc::default(),
+                    live: Mutex::default(),
+                };
+                host.live().await.map_err(|kind| host.error(kind))?;
+                Ok(Arc::new(host))
+            }
+        }
+    }
+}
+
+/// A connection with the shells on it.
+struct Live {
+    client: Arc<Client>,
+    shells: Shells<SshOpener>,
+}
+
+struct SshHost {
+    target: Target,
+    shared: Arc<Shared>,
+    counters: Arc<Counters>,
+    live: Mutex<Option<Arc<Live>>>,
+}
+
+impl SshHost {
+    fn error(&self, kind: ErrorKind) -> TransportError {
+        TransportError::new(&self.target.name, kind)
+    }
+
+    /// The connection, made again if it was lost.
+    async fn live(&self) -> Result<Arc<Live>, ErrorKind> {
+        self.live_within(self.target.attempts).await
+    }
+
+    async fn live_within(&self, attempts: u32) -> Result<Arc<Live>, ErrorKind> {
+        let mut slot = self.live.lock().await;
+        if let Some(live) = &*slot
+            && !live.client.is_closed()
+        {
+            return Ok(live.clone());
+        }
+        let client = self.shared.connect(&self.target, attempts, &self.counters).await?;
+        let settings = ShellSettings::of(&self.target, &self.target.user);
+        let live = Arc::new(Live {
+            shells: Shells::new(SshOpener(client.clone()), settings, self.counters.clone()),
+            client,
+        });
+        *slot = Some(live.clone());
+        Ok(live)
+    }
+
+    /// Forgets a connection that failed, unless another has taken its place.
+    async fn forget(&self, failed: &Arc<Live>) {
+        let mut slot = self.live.lock().await;
+        if slot.as_ref().is_some_and(|live| Arc::ptr_eq(live, failed)) {
+            *slot = None;
+        }
+    }
+
+    async fn run(&self, identity: &Identity, request: &Request) -> Result<Response, ErrorKind> {
+        let live = self.live().await?;
+        let outcome = live.shells.run(identity, request, None).await;
+        if matches!(outcome, Err(ErrorKind::ConnectionLost { .. })) {
+            self.forget(&live).await;
+        }
+        outcome
+    }
+
+    /// One look whether the host is back: connected, logged in, and from another boot.
+    async fn returned(&self, old_boot_id: Option<&str>) -> Result<bool, ErrorKind> {
+        let live = self.live_within(1).await?;
+        let Some(old) = old_boot_id else {
+            return Ok(true);
+        };
+        let question = Request::new("cat /proc/sys/kernel/random/boot_id").timeout(Duration::from_secs(10));
+        let response = live.shells.run(&Identity::Login, &question, None).await?;
+        Ok(response.success() && response.stdout_text().trim() != old.trim())
+    }
+}
+
+#[async_trait]
+impl Host for SshHost {
+    fn name(&self) -> &str {
+        &self.target.name
+    }
+
+    async fn ask(&self, identity: &Identity, request: Request) -> Result<Response, TransportError> {
+        let outcome = match self.run(identity, &request).await {
+            // A question may be asked twice.
+            Err(ErrorKind::ConnectionLost { .. }) => self.run(identity, &request).await,
+            outcome => outcome,
+        };
+        outcome.map_err(|kind| self.error(kind))
+    }
+
+    async fn apply(&self, _permit: &Permit<'_>, identity: &Identity, request: Request) -> Result<Response, TransportError> {
+        self.run(identity, &request).await.map_err(|kind| self.error(kind))
+    }
+
+    async fn apply_watched(
+        &self,
+        _permit: &Permit<'_>,
+        identity: &Identity,
+        request: Request,
+        lines: mpsc::Sender<OutputLine>,
+    ) -> Result<Response, TransportError> {
+        let live = self.live().await.map_err(|kind| self.error(kind))?;
+        let outcome = live.shells.watch(identity, &request, &lines).await;
+        if matches!(outcome, Err(ErrorKind::ConnectionLost { .. })) {
+            self.forget(&live).await;
+        }
+        outcome.map_err(|kind| self.error(kind))
+    }
+
+    async fn upload(&self, _permit: &Permit<'_>, content: Bytes) -> Result<String, TransportError> {
+        let live = self.live().await.map_err(|kind| self.error(kind))?;
+        upload::upload(&live.shells, content).await.map_err(|kind| self.error(kind))
+    }
+
+    async fn download(&self, identity: &Identity, path: &str, limit: usize) -> Result<Bytes, TransportError> {
+        let live = self.live().await.map_err(|kind| self.error(kind))?;
+        files::download(&live.shells, identity, path, limit)
+            .await
+            .map_err(|kind| self.error(kind))
+    }
+
+    async fn wait_for_return(&self, deadline: Duration, old_boot_id: Option<&str>) -> Result<(), TransportError> {
+        let end = Instant::now() + deadline;
+        let mut pause = Duration::from_secs(1);
+        let mut last = None;
+        loop {
+            // From anew each time: the old connection may answer until the very end of the shutdown.
+            self.close().await;
+            let left = end.saturating_duration_since(Instant::now());
+            match tokio::time::timeout(left, self.returned(old_boot_id)).await {
+                Ok(Ok(true)) => return Ok(()),
+                Ok(Ok(false)) => {}
+                Ok(Err(error @ (ErrorKind::HostKey(HostKeyError::Changed { .. } | HostKeyError::Revoked { .. }) | ErrorKind::KeyFile(_)))) => {
+                    return Err(self.error(error));
+                }
+                // Logins are refused while a machine starts (pam_nologin), so that is no reason to give up.
+                Ok(Err(error)) => last = Some(error),
+                Err(_) => {}
+            }
+            if Instant::now() + pause >= end {
+                return Err(self.error(ErrorKind::NoReturn {
+                    deadline,
+                    last: last.map(|kind| Box::new(self.error(kind))),
+                }));
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 3 / 2).min(Duration::from_secs(5));
+        }
+    }
+
+    fn stats(&self) -> ExchangeStats {
+        self.counters.snapshot()
+    }
+
+    async fn close(&self) {
+        let live = self.live.lock().await.take();
+        if let Some(live) = live {
+            live.shells.close().await;
+            live.client.disconnect().await;
+        }
+    }
+}
