@@ -104,9 +104,10 @@ impl Job<'_> {
             ),
             Ok(hosts) => self.limit = Some(hosts.into_iter().collect()),
             Err(error) => {
-                let mut problem: Diagnostic = error.into();
-                problem.message = format!("--limit: {}", problem.message);
-                self.problems.push(problem);
+                self.problems.push(
+                    Diagnostic::error(format!("--limit: {error}"))
+                        .help("`mosip-prov inventory graph` shows the groups and hosts there are"),
+                );
             }
         }
     }
@@ -148,9 +149,10 @@ impl Job<'_> {
                 .filter(|h| self.limit.as_ref().is_none_or(|l| l.contains(h)))
                 .collect(),
             Err(error) => {
-                let mut problem: Diagnostic = error.into();
-                problem.message = format!("play \"{}\": {}", play.name, problem.message);
-                self.problems.push(problem);
+                self.problems.push(
+                    Diagnostic::error(format!("play \"{}\": {error}", play.name))
+                        .help("add the group and its hosts to the inventory, or name another inventory with -i"),
+                );
                 Vec::new()
             }
         }
@@ -215,9 +217,10 @@ impl Job<'_> {
         if first_time {
             self.problems.extend(problems);
         }
+        let handlers: Vec<Arc<str>> = made.handlers.iter().map(|h| h.name.clone()).collect();
         for task in made.tasks.iter_mut().chain(&mut made.handlers) {
             task.tags.extend(entry.tags.iter().cloned());
-            self.sound(role.name(), task, &made.handlers.iter().map(|h| h.name.clone()).collect::<Vec<_>>());
+            self.sound(role.name(), task, &handlers);
         }
         Some(PreparedRole {
             name: role.name().to_owned(),

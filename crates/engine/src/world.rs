@@ -12,7 +12,7 @@ struct InventoryWorld(Arc<Inventory>);
 
 impl World for InventoryWorld {
     fn host_names(&self) -> Vec<Arc<str>> {
-        self.0.hosts().map(|h| Arc::from(h.name())).collect()
+        self.0.hosts().map(|h| h.name.clone()).collect()
     }
 
     fn layers(&self, host: &str) -> Option<Vec<Arc<VarMap>>> {
@@ -23,8 +23,8 @@ impl World for InventoryWorld {
         self.0
             .groups()
             .map(|g| {
-                let hosts = self.0.hosts_of(g.name());
-                (Arc::from(g.name()), hosts.into_iter().map(Arc::from).collect())
+                let hosts = self.0.hosts_of(&g.name);
+                (g.name.clone(), hosts.into_iter().map(Arc::from).collect())
             })
             .collect()
     }
@@ -38,7 +38,7 @@ impl World for InventoryWorld {
     }
 
     fn inventory_file(&self) -> Option<PathBuf> {
-        self.0.file().map(Into::into)
+        self.0.hosts().find_map(|h| h.inventory_file.clone())
     }
 
     fn defaults(&self) -> Option<Arc<VarMap>> {
@@ -46,15 +46,17 @@ impl World for InventoryWorld {
     }
 }
 
-/// The variables of every host of the inventory, without role defaults.
+/// The variables of every host of the inventory, the implicit `localhost` included, without role defaults.
 pub fn host_vars(inventory: &Arc<Inventory>, check_mode: bool) -> IndexMap<Arc<str>, HostVars> {
     let world: Arc<dyn World> = Arc::new(InventoryWorld(inventory.clone()));
+    let implicit = inventory.host("localhost").filter(|h| h.implicit);
     inventory
         .hosts()
+        .chain(implicit)
         .map(|host| {
-            let vars = HostVars::new(host.name(), inventory.layers(host.name()), world.clone())
+            let vars = HostVars::new(&host.name, inventory.layers(&host.name), world.clone())
                 .with_check_mode(check_mode);
-            (Arc::from(host.name()), vars)
+            (host.name.clone(), vars)
         })
         .collect()
 }

@@ -289,7 +289,7 @@ struct Locals {
 impl Connector for Locals {
     async fn connect(&self, target: &Target) -> Result<Arc<dyn Host>, TransportError> {
         if self.down.contains(&target.name) {
-            let kind = ErrorKind::Unreachable { address: target.name.clone(), port: 22, attempts: 1, cause: ConnectError::Refused };
+            let kind = ErrorKind::Unreachable { address: target.name.clone(), attempts: 1, cause: ConnectError::Refused };
             return Err(TransportError::new(&target.name, kind));
         }
         self.connected.lock().expect("lock").push(target.name.clone());
