@@ -20,7 +20,7 @@ pub fn main(without_hosts: bool) -> Result<()> {
         Option<[&'a str; 2]>,
         Box<dyn Fn() -> Result<()> + 'a>,
     );
-    let steps: [Step; 5] = [
+    let steps: [Step; 6] = [
         (
             "format",
             Some(["fmt", "rustup component add rustfmt"]),
@@ -45,7 +45,12 @@ pub fn main(without_hosts: bool) -> Result<()> {
         (
             "deny",
             Some(["deny", "cargo install --locked cargo-deny"]),
-            Box::new(|| run(&["deny", "check"])),
+            Box::new(|| run(&["deny", "check", "bans", "licenses", "sources"])),
+        ),
+        (
+            "advisories",
+            Some(["deny", "cargo install --locked cargo-deny"]),
+            Box::new(|| run(&["deny", "check", "--disable-fetch", "advisories"])),
         ),
         ("test", None, Box::new(|| test::main(without_hosts))),
     ];
@@ -57,6 +62,18 @@ pub fn main(without_hosts: bool) -> Result<()> {
             && !has(tool)
         {
             println!("skipped: cargo-{tool} is not installed; to get it: {how}");
+            skipped.push(name);
+            continue;
+        }
+        // Its database is fetched apart, so that being offline is told from being vulnerable.
+        if name == "advisories"
+            && let Err(error) = sh::output(
+                Command::new(&cargo)
+                    .current_dir(&root)
+                    .args(["deny", "fetch", "db"]),
+            )
+        {
+            println!("skipped: the advisory database cannot be fetched\n{error}");
             skipped.push(name);
             continue;
         }
