@@ -50,7 +50,7 @@ pub fn main(without_hosts: bool) -> Result<()> {
         (
             "advisories",
             Some(["deny", "cargo install --locked cargo-deny"]),
-            Box::new(|| run(&["deny", "check", "--disable-fetch", "advisories"])),
+            Box::new(|| run(&["deny", "check", "advisories"])),
         ),
         ("test", None, Box::new(|| test::main(without_hosts))),
     ];
