@@ -20,12 +20,10 @@ struct Group {
 pub(crate) fn compose<'q>(questions: impl IntoIterator<Item = &'q Question>) -> Composed {
     let mut by_kind: IndexMap<&'static str, Group> = IndexMap::new();
     for question in questions {
-        let group = by_kind
-            .entry(question.probe().name())
-            .or_insert_with(|| Group {
-                probe: question.probe(),
-                subjects: Vec::new(),
-            });
+        let group = by_kind.entry(question.probe().name()).or_insert_with(|| Group {
+            probe: question.probe(),
+            subjects: Vec::new(),
+        });
         if !group.subjects.iter().any(|s| s == question.subject()) {
             group.subjects.push(question.subject().to_owned());
         }
@@ -58,11 +56,7 @@ impl Composed {
                         .map(|_| Err("the target's answer is incomplete".to_owned()))
                         .collect(),
                     Some(frame) if frame.status != 0 => {
-                        let reason = format!(
-                            "asking failed with status {}: {}",
-                            frame.status,
-                            last_line(frame.text)
-                        );
+                        let reason = format!("asking failed with status {}: {}", frame.status, last_line(frame.text));
                         subjects.iter().map(|_| Err(reason.clone())).collect()
                     }
                     Some(frame) => {
@@ -70,11 +64,7 @@ impl Composed {
                         if raw.len() == subjects.len() {
                             raw
                         } else {
-                            let reason = format!(
-                                "{} answers to {} questions",
-                                raw.len(),
-                                subjects.len()
-                            );
+                            let reason = format!("{} answers to {} questions", raw.len(), subjects.len());
                             subjects.iter().map(|_| Err(reason.clone())).collect()
                         }
                     }
@@ -152,7 +142,10 @@ mod tests {
         assert_eq!(answers[0], (Question::new(&Echo, "a"), Ok("a".into())));
         assert_eq!(answers[1], (Question::new(&Echo, "b"), Ok("b".into())));
         let broken = answers[2].1.as_ref().expect_err("unanswered");
-        assert!(broken.contains("status 7") && broken.contains("no such tool"), "{broken}");
+        assert!(
+            broken.contains("status 7") && broken.contains("no such tool"),
+            "{broken}"
+        );
     }
 
     #[test]

@@ -29,16 +29,12 @@ pub enum Decision {
 impl Decision {
     /// Nothing to do, because of `reason`.
     pub fn nothing(reason: impl Into<String>) -> Self {
-        Self::Nothing {
-            reason: reason.into(),
-        }
+        Self::Nothing { reason: reason.into() }
     }
 
     /// Not to be known yet, because of `reason`.
     pub fn unknown(reason: impl Into<String>) -> Self {
-        Self::Unknown {
-            reason: reason.into(),
-        }
+        Self::Unknown { reason: reason.into() }
     }
 }
 

@@ -19,11 +19,7 @@ pub(crate) struct Fleet {
 }
 
 impl Fleet {
-    pub fn new(
-        connector: Arc<dyn Connector>,
-        targets: HashMap<Arc<str>, Target>,
-        emitter: Emitter,
-    ) -> Self {
+    pub fn new(connector: Arc<dyn Connector>, targets: HashMap<Arc<str>, Target>, emitter: Emitter) -> Self {
         Self {
             connector,
             targets,

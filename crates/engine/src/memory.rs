@@ -30,9 +30,7 @@ impl Memory {
     /// The answers at `place`.
     pub fn at(&mut self, place: &Place) -> &mut Answers {
         let blank = &self.blank;
-        self.places
-            .entry(place.clone())
-            .or_insert_with(|| blank.clone())
+        self.places.entry(place.clone()).or_insert_with(|| blank.clone())
     }
 
     /// Notes how a task ended, for the conditions of later ones.

@@ -52,23 +52,18 @@ impl RunOptions {
             "untagged" => tags.is_empty(),
             name => tags.contains(&name),
         };
-        if self.skip_tags.iter().any(|t| {
-            if t == "all" {
-                !tags.contains(&"always")
-            } else {
-                has(t)
-            }
-        }) {
+        if self
+            .skip_tags
+            .iter()
+            .any(|t| if t == "all" { !tags.contains(&"always") } else { has(t) })
+        {
             return false;
         }
         let never = tags.contains(&"never");
         if self.tags.is_empty() {
             return !never;
         }
-        let named = self
-            .tags
-            .iter()
-            .any(|t| if t == "all" { !never } else { has(t) });
+        let named = self.tags.iter().any(|t| if t == "all" { !never } else { has(t) });
         named || (tags.contains(&"always") && !never)
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::role::Role;
 use indexmap::IndexMap;
-use mosip_prov_inventory::diagnostic::Diagnostics;
 use mosip_prov_inventory::Inventory;
+use mosip_prov_inventory::diagnostic::Diagnostics;
 use mosip_prov_inventory::vars::HostVars;
 use std::collections::BTreeSet;
 use std::sync::Arc;

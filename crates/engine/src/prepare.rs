@@ -6,8 +6,8 @@ use crate::prepared::{Prepared, PreparedHost, PreparedPlay, PreparedRole};
 use crate::role::RoleContext;
 use crate::task::Task;
 use indexmap::IndexMap;
-use mosip_prov_inventory::diagnostic::{Diagnostic, Diagnostics, Severity};
 use mosip_prov_inventory::Inventory;
+use mosip_prov_inventory::diagnostic::{Diagnostic, Diagnostics, Severity};
 use mosip_prov_inventory::value::VarMap;
 use mosip_prov_inventory::vars::HostVars;
 use mosip_prov_inventory::yaml;
@@ -190,8 +190,14 @@ impl Job<'_> {
         if let Some(user) = &self.options.become_user {
             return Identity::user(user);
         }
-        let wanted = self.problems.take(vars.bool("ansible_become").map_err(Into::into)).flatten();
-        let user = self.problems.take(vars.string("ansible_become_user").map_err(Into::into)).flatten();
+        let wanted = self
+            .problems
+            .take(vars.bool("ansible_become").map_err(Into::into))
+            .flatten();
+        let user = self
+            .problems
+            .take(vars.string("ansible_become_user").map_err(Into::into))
+            .flatten();
         match (wanted, user, &play.become_user) {
             (Some(false), ..) | (None, None, None) => Identity::Login,
             (_, Some(user), Some(_)) | (Some(true), Some(user), None) => Identity::user(user),
@@ -267,7 +273,12 @@ impl Job<'_> {
             return hosts.len();
         };
         let size = match text.trim().strip_suffix('%') {
-            Some(percent) => percent.trim().parse().ok().filter(|p| (1..=100).contains(p)).map(|p| share(hosts.len(), p)),
+            Some(percent) => percent
+                .trim()
+                .parse()
+                .ok()
+                .filter(|p| (1..=100).contains(p))
+                .map(|p| share(hosts.len(), p)),
             None => text.trim().parse().ok().filter(|n| *n > 0),
         };
         size.unwrap_or_else(|| {
@@ -336,7 +347,11 @@ fn start_at(plays: &mut [PreparedPlay], options: &RunOptions, problems: &mut Dia
                 names.extend(role.tasks.iter().map(|t| t.name.to_string()));
                 match &place {
                     Some((at, name)) if number == *at => {
-                        let skip = role.tasks.iter().position(|t| t.name == *name).unwrap_or(role.tasks.len());
+                        let skip = role
+                            .tasks
+                            .iter()
+                            .position(|t| t.name == *name)
+                            .unwrap_or(role.tasks.len());
                         role.tasks.drain(..skip);
                     }
                     Some((at, _)) if number > *at => {}

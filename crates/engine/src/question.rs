@@ -101,9 +101,7 @@ impl Touch {
     /// something beneath it.
     pub fn concerns_path(&self, path: &str) -> bool {
         match self {
-            Touch::Path(touched) => {
-                is_within(path, touched) || is_within(touched, path)
-            }
+            Touch::Path(touched) => is_within(path, touched) || is_within(touched, path),
             Touch::Everything => true,
             Touch::Thing(..) | Touch::Kind(_) => false,
         }

@@ -69,13 +69,7 @@ pub(crate) fn write_files(step: &WriteFiles, sources: &[ContentSource<'_>]) -> R
     }
 }
 
-fn candidate(
-    out: &mut String,
-    payload: &mut BytesMut,
-    number: usize,
-    file: &FileToWrite,
-    source: &ContentSource<'_>,
-) {
+fn candidate(out: &mut String, payload: &mut BytesMut, number: usize, file: &FileToWrite, source: &ContentSource<'_>) {
     let (folder, name) = match file.path.rsplit_once('/') {
         Some((folder, name)) => (format!("{folder}/"), name),
         None => ("./".to_owned(), file.path.as_str()),
@@ -98,7 +92,11 @@ fn candidate(
             bytes.len()
         }
         ContentSource::Uploaded(path) => {
-            let _ = writeln!(out, "cat -- {path} >\"$t{number}\" || exit\nrm -f -- {path}", path = quote(path));
+            let _ = writeln!(
+                out,
+                "cat -- {path} >\"$t{number}\" || exit\nrm -f -- {path}",
+                path = quote(path)
+            );
             file.content.bytes().len()
         }
     };
@@ -153,7 +151,10 @@ mod tests {
             .expect("sh");
         let _ = child.stdin.take().expect("stdin").write_all(&rendered.payload);
         let out = child.wait_with_output().expect("ends");
-        (out.status.code().unwrap_or(-1), String::from_utf8_lossy(&out.stderr).into_owned())
+        (
+            out.status.code().unwrap_or(-1),
+            String::from_utf8_lossy(&out.stderr).into_owned(),
+        )
     }
 
     fn file(path: &std::path::Path, content: &[u8]) -> FileToWrite {
@@ -172,7 +173,10 @@ mod tests {
     }
 
     fn sources(step: &WriteFiles) -> Vec<ContentSource<'_>> {
-        step.files.iter().map(|f| ContentSource::Payload(f.content.bytes())).collect()
+        step.files
+            .iter()
+            .map(|f| ContentSource::Payload(f.content.bytes()))
+            .collect()
     }
 
     #[test]
@@ -189,7 +193,10 @@ mod tests {
         assert_eq!((status, err.as_str()), (0, ""));
         assert_eq!(std::fs::read(&odd).expect("written"), bytes);
         assert_eq!(std::fs::read(&empty).expect("written"), b"");
-        assert_eq!(std::fs::metadata(&odd).expect("there").permissions().mode() & 0o7777, 0o640);
+        assert_eq!(
+            std::fs::metadata(&odd).expect("there").permissions().mode() & 0o7777,
+            0o640
+        );
         assert_eq!(std::fs::read_dir(dir.path()).expect("dir").count(), 2);
     }
 
@@ -218,7 +225,10 @@ mod tests {
         for content in ["second", "third"] {
             let mut f = file(&path, content.as_bytes());
             f.keep_first = Some(keep.to_str().expect("utf8").into());
-            let step = WriteFiles { files: vec![f], validate: None };
+            let step = WriteFiles {
+                files: vec![f],
+                validate: None,
+            };
             assert_eq!(run(&write_files(&step, &sources(&step))).0, 0);
         }
         assert_eq!(std::fs::read(&keep).expect("kept"), b"first");
@@ -230,7 +240,10 @@ mod tests {
         let dir = tempfile::tempdir().expect("tempdir");
         let path = dir.path().join("conf");
         std::fs::write(dir.path().join(".conf.mosip-prov.abc123"), "half").expect("write");
-        let step = WriteFiles { files: vec![file(&path, b"x")], validate: None };
+        let step = WriteFiles {
+            files: vec![file(&path, b"x")],
+            validate: None,
+        };
         assert_eq!(run(&write_files(&step, &sources(&step))).0, 0);
         assert_eq!(std::fs::read_dir(dir.path()).expect("dir").count(), 1);
     }

@@ -2,8 +2,8 @@
 
 use crate::task::Task;
 use indexmap::IndexMap;
-use mosip_prov_inventory::diagnostic::Diagnostics;
 use mosip_prov_inventory::Inventory;
+use mosip_prov_inventory::diagnostic::Diagnostics;
 use mosip_prov_inventory::vars::HostVars;
 use std::path::Path;
 use std::sync::Arc;

@@ -26,12 +26,7 @@ impl Engine {
     }
 
     /// Runs `prepared`, handing every event to `handler` in order, until the end or until `cancel` is used.
-    pub async fn run(
-        &self,
-        prepared: &Prepared,
-        mut handler: impl FnMut(&Event),
-        cancel: &CancelHandle,
-    ) -> RunReport {
+    pub async fn run(&self, prepared: &Prepared, mut handler: impl FnMut(&Event), cancel: &CancelHandle) -> RunReport {
         let (sender, mut events) = mpsc::unbounded_channel();
         let began = Instant::now();
         let mut report = RunReport::default();
@@ -140,7 +135,10 @@ impl Engine {
                 continue;
             }
             let ends = self.batch(play, &hosts, shared).await;
-            let lost = ends.values().filter(|e| matches!(e, End::Failed | End::Unreachable)).count();
+            let lost = ends
+                .values()
+                .filter(|e| matches!(e, End::Failed | End::Unreachable))
+                .count();
             out.extend(
                 ends.iter()
                     .filter(|(_, end)| **end != End::Complete)

@@ -6,9 +6,10 @@ use std::fmt::Write;
 /// `text` as one word of `sh`, whatever it holds. NUL bytes, which no shell word can hold, are dropped.
 pub fn quote(text: &str) -> Cow<'_, str> {
     let plain = !text.is_empty()
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'.' | b'-' | b'_' | b':' | b'=' | b'@' | b'%' | b'+' | b','));
+        && text.bytes().all(|b| {
+            b.is_ascii_alphanumeric()
+                || matches!(b, b'/' | b'.' | b'-' | b'_' | b':' | b'=' | b'@' | b'%' | b'+' | b',')
+        });
     if plain {
         return Cow::Borrowed(text);
     }
@@ -84,20 +85,31 @@ mod tests {
 
     #[test]
     fn quoted_words_come_back_whole() {
-        for word in ["", "a b", "it's", "$(x)", "`x`", "a\nb", "*", "~", "!", "\\", "\"", "ü", "-n"] {
+        for word in [
+            "", "a b", "it's", "$(x)", "`x`", "a\nb", "*", "~", "!", "\\", "\"", "ü", "-n",
+        ] {
             assert_eq!(sh(&format!("printf %s {}", quote(word))), word, "{word:?}");
         }
     }
 
     #[test]
     fn frames_keep_status_and_text_apart() {
-        let script = [frame("echo one; echo two"), frame("printf 'ü'"), frame("echo bad >&2; exit 3"), frame(":")].concat();
+        let script = [
+            frame("echo one; echo two"),
+            frame("printf 'ü'"),
+            frame("echo bad >&2; exit 3"),
+            frame(":"),
+        ]
+        .concat();
         let output = sh(&script);
         let frames = split_frames(&output).expect("whole");
         assert_eq!(
             frames,
             [
-                Frame { status: 0, text: "one\ntwo" },
+                Frame {
+                    status: 0,
+                    text: "one\ntwo"
+                },
                 Frame { status: 0, text: "ü" },
                 Frame { status: 3, text: "bad" },
                 Frame { status: 0, text: "" },

@@ -257,11 +257,7 @@ impl Task {
 
     /// All questions: those of the condition, then those of the resource.
     pub fn questions(&self) -> Vec<Question> {
-        let mut all = self
-            .condition
-            .as_ref()
-            .map(|c| c.questions.clone())
-            .unwrap_or_default();
+        let mut all = self.condition.as_ref().map(|c| c.questions.clone()).unwrap_or_default();
         all.extend(self.resource.questions());
         all
     }

@@ -87,7 +87,10 @@ pub(crate) fn gist(output: &str) -> String {
         .copied()
         .filter(|l| {
             let lower = l.to_ascii_lowercase();
-            lower.starts_with("e:") || lower.contains("[emerg]") || lower.starts_with("error") || lower.contains(": error")
+            lower.starts_with("e:")
+                || lower.contains("[emerg]")
+                || lower.starts_with("error")
+                || lower.contains(": error")
         })
         .collect();
     let chosen: Vec<&str> = if marked.is_empty() {

@@ -54,8 +54,8 @@ pub fn host_vars(inventory: &Arc<Inventory>, check_mode: bool) -> IndexMap<Arc<s
         .hosts()
         .chain(implicit)
         .map(|host| {
-            let vars = HostVars::new(&host.name, inventory.layers(&host.name), world.clone())
-                .with_check_mode(check_mode);
+            let vars =
+                HostVars::new(&host.name, inventory.layers(&host.name), world.clone()).with_check_mode(check_mode);
             (host.name.clone(), vars)
         })
         .collect()

@@ -10,7 +10,10 @@ use toy::{Bench, Fail, Fleet, Noisy, Put, Toy, Wait, role};
 fn puts(count: usize) -> Toy {
     role("many", move |cx, out| {
         for n in 0..count {
-            out.tasks.push(Task::new(format!("put {n}"), Put::new(cx.path(&format!("f{n}")), "content")));
+            out.tasks.push(Task::new(
+                format!("put {n}"),
+                Put::new(cx.path(&format!("f{n}")), "content"),
+            ));
         }
     })
 }
@@ -37,8 +40,10 @@ async fn a_converged_host_costs_one_round_trip_whatever_the_number_of_tasks() {
 async fn the_first_failure_stops_the_host_and_what_came_before_is_done() {
     let bench = Bench::new(&["h1"]);
     let book = Playbook::new("b", "").play(Play::new("p", "all").role(role("r", |cx, out| {
-        out.tasks.push(Task::new("one", Put::new(cx.path("one"), "1")).notify("tell"));
-        out.tasks.push(Task::new("two", Fail::saying("E: no such thing")).notify("other"));
+        out.tasks
+            .push(Task::new("one", Put::new(cx.path("one"), "1")).notify("tell"));
+        out.tasks
+            .push(Task::new("two", Fail::saying("E: no such thing")).notify("other"));
         out.tasks.push(Task::new("three", Put::new(cx.path("three"), "3")));
         out.handlers.push(Task::new("tell", Put::new(cx.path("told"), "x")));
         out.handlers.push(Task::new("other", Put::new(cx.path("other"), "x")));
@@ -52,7 +57,10 @@ async fn the_first_failure_stops_the_host_and_what_came_before_is_done() {
     assert!(failure.message.contains("E: no such thing"), "{}", failure.message);
     assert_eq!(failure.status, Some(9));
     let warnings = bench.warnings();
-    assert!(warnings.iter().any(|w| w.contains("tell") && !w.contains("other")), "{warnings:?}");
+    assert!(
+        warnings.iter().any(|w| w.contains("tell") && !w.contains("other")),
+        "{warnings:?}"
+    );
 }
 
 #[tokio::test]
@@ -62,12 +70,18 @@ async fn handlers_run_once_at_the_end_of_their_role_in_their_order() {
         Play::new("p", "all")
             .role(role("r", |cx, out| {
                 for n in 0..3 {
-                    out.tasks
-                        .push(Task::new(format!("put {n}"), Put::new(cx.path(&format!("{n}")), "x")).notify("second").notify("first"));
+                    out.tasks.push(
+                        Task::new(format!("put {n}"), Put::new(cx.path(&format!("{n}")), "x"))
+                            .notify("second")
+                            .notify("first"),
+                    );
                 }
-                out.handlers.push(Task::new("first", Put::append(cx.path("log"), "first")));
-                out.handlers.push(Task::new("second", Put::append(cx.path("log"), "second")));
-                out.handlers.push(Task::new("never", Put::append(cx.path("log"), "never")));
+                out.handlers
+                    .push(Task::new("first", Put::append(cx.path("log"), "first")));
+                out.handlers
+                    .push(Task::new("second", Put::append(cx.path("log"), "second")));
+                out.handlers
+                    .push(Task::new("never", Put::append(cx.path("log"), "never")));
             }))
             .role(role("later", |cx, out| {
                 out.tasks.push(Task::new("later", Put::append(cx.path("log"), "later")));
@@ -81,7 +95,8 @@ async fn handlers_run_once_at_the_end_of_their_role_in_their_order() {
 async fn check_mode_says_what_would_be_done_and_does_nothing() {
     let bench = Bench::new(&["h1"]);
     let book = Playbook::new("b", "").play(Play::new("p", "all").role(role("r", |cx, out| {
-        out.tasks.push(Task::new("put", Put::new(cx.path("f"), "new")).notify("tell"));
+        out.tasks
+            .push(Task::new("put", Put::new(cx.path("f"), "new")).notify("tell"));
         out.tasks.push(Task::new("noisy", Noisy(2)));
         out.handlers.push(Task::new("tell", Put::new(cx.path("told"), "x")));
     })));
@@ -164,11 +179,15 @@ async fn a_task_that_runs_once_runs_once_and_the_others_wait_for_it() {
     let shared = bench.root().join("once");
     let shared = shared.to_str().expect("utf8").to_owned();
     let book = Playbook::new("b", "").play(Play::new("p", "all").role(role("r", move |cx, out| {
-        out.tasks.push(Task::new("once", Put::append(shared.clone(), "done")).run_once());
+        out.tasks
+            .push(Task::new("once", Put::append(shared.clone(), "done")).run_once());
         out.tasks.push(Task::new("after", Put::new(cx.path("after"), "x")));
     })));
     let report = bench.run(&book, RunOptions::default()).await;
-    assert_eq!(std::fs::read_to_string(bench.root().join("once")).expect("there"), "done\n");
+    assert_eq!(
+        std::fs::read_to_string(bench.root().join("once")).expect("there"),
+        "done\n"
+    );
     let changed: u32 = report.hosts.values().map(|h| h.counts.changed).sum();
     assert_eq!(changed, 4);
 }
@@ -177,7 +196,8 @@ async fn a_task_that_runs_once_runs_once_and_the_others_wait_for_it() {
 async fn a_delegated_task_is_carried_out_on_the_other_machine() {
     let bench = Bench::new(&["h1", "h2"]);
     let book = Playbook::new("b", "").play(Play::new("p", "h1").role(role("r", |_, out| {
-        out.tasks.push(Task::new("there", Put::new("$HOST/f".into(), "x")).delegate_to("h2"));
+        out.tasks
+            .push(Task::new("there", Put::new("$HOST/f".into(), "x")).delegate_to("h2"));
     })));
     bench.run(&book, RunOptions::default()).await;
     assert_eq!(bench.connected(), ["h2"]);
@@ -189,12 +209,19 @@ async fn a_failing_task_is_tried_again_as_often_as_it_says() {
     let book = Playbook::new("b", "").play(Play::new("p", "all").role(role("r", |cx, out| {
         out.tasks
             .push(Task::new("third time", Fail::until(cx.path("tries"), 3)).retries(5, Duration::from_millis(1)));
-        out.tasks
-            .push(Task::new("in vain", Fail::saying("never")).retries(1, Duration::from_millis(1)).ignore_errors());
+        out.tasks.push(
+            Task::new("in vain", Fail::saying("never"))
+                .retries(1, Duration::from_millis(1))
+                .ignore_errors(),
+        );
         out.tasks.push(Task::new("after", Put::new(cx.path("after"), "x")));
     })));
     let report = bench.run(&book, RunOptions::default()).await;
-    let retries = bench.events().iter().filter(|e| matches!(e.kind, EventKind::TaskRetried { .. })).count();
+    let retries = bench
+        .events()
+        .iter()
+        .filter(|e| matches!(e.kind, EventKind::TaskRetried { .. }))
+        .count();
     assert_eq!(retries, 3);
     let counts = report.hosts["h1"].counts;
     assert_eq!((counts.changed, counts.failed, counts.ignored), (2, 0, 1));
@@ -206,7 +233,8 @@ async fn a_state_is_waited_for_until_it_comes_or_patience_ends() {
     let bench = Bench::new(&["h1"]);
     let book = Playbook::new("b", "").play(Play::new("p", "all").role(role("r", |cx, out| {
         out.tasks.push(Task::new("comes", Wait::for_path(cx.path("now"), true)));
-        out.tasks.push(Task::new("never", Wait::for_path(cx.path("never"), false)));
+        out.tasks
+            .push(Task::new("never", Wait::for_path(cx.path("never"), false)));
     })));
     let report = bench.run(&book, RunOptions::default()).await;
     let host = &report.hosts["h1"];
@@ -255,20 +283,33 @@ async fn a_cancelled_run_begins_no_further_task_and_says_so() {
         })
         .await;
     assert_eq!(report.outcome(), RunOutcome::Interrupted);
-    assert_eq!(report.hosts["h1"].counts.changed, 1, "what was under way is carried to its end");
+    assert_eq!(
+        report.hosts["h1"].counts.changed, 1,
+        "what was under way is carried to its end"
+    );
     assert!(!bench.exists("h1", "f"));
     assert_eq!(report.hosts["h2"].tasks.len(), 0);
-    assert!(bench.events().iter().any(|e| matches!(e.kind, EventKind::Interrupted { .. })));
-    assert!(matches!(bench.events().last().map(|e| e.kind.clone()), Some(EventKind::RunFinished { interrupted: true, .. })));
+    assert!(
+        bench
+            .events()
+            .iter()
+            .any(|e| matches!(e.kind, EventKind::Interrupted { .. }))
+    );
+    assert!(matches!(
+        bench.events().last().map(|e| e.kind.clone()),
+        Some(EventKind::RunFinished { interrupted: true, .. })
+    ));
 }
 
 #[tokio::test]
 async fn limit_tags_and_start_select_before_anything_connects() {
     let bench = Bench::new(&["h1", "h2"]);
     let book = Playbook::new("b", "").play(Play::new("p", "all").role(role("r", |cx, out| {
-        out.tasks.push(Task::new("alpha", Put::new(cx.path("a"), "x")).tag("t1"));
+        out.tasks
+            .push(Task::new("alpha", Put::new(cx.path("a"), "x")).tag("t1"));
         out.tasks.push(Task::new("beta", Put::new(cx.path("b"), "x")).tag("t2"));
-        out.tasks.push(Task::new("gamma", Put::new(cx.path("c"), "x")).tag("t2"));
+        out.tasks
+            .push(Task::new("gamma", Put::new(cx.path("c"), "x")).tag("t2"));
     })));
     let options = RunOptions {
         limit: Some("h2".into()),
@@ -281,9 +322,27 @@ async fn limit_tags_and_start_select_before_anything_connects() {
     assert_eq!(bench.files("h2"), ["c"]);
 
     for (options, said) in [
-        (RunOptions { limit: Some("h9".into()), ..RunOptions::default() }, "h9"),
-        (RunOptions { tags: vec!["t9".into()], ..RunOptions::default() }, "t1, t2"),
-        (RunOptions { start_at_task: Some("gama".into()), ..RunOptions::default() }, "gamma"),
+        (
+            RunOptions {
+                limit: Some("h9".into()),
+                ..RunOptions::default()
+            },
+            "h9",
+        ),
+        (
+            RunOptions {
+                tags: vec!["t9".into()],
+                ..RunOptions::default()
+            },
+            "t1, t2",
+        ),
+        (
+            RunOptions {
+                start_at_task: Some("gama".into()),
+                ..RunOptions::default()
+            },
+            "gamma",
+        ),
     ] {
         let fleet = Fleet::new(&["h1", "h2"]);
         let problems = fleet.prepare(&book, &options).err().expect("refused");

@@ -71,10 +71,7 @@ impl HostRun<'_> {
 
     /// Whether a change at `place` may join the batch.
     pub(super) fn batch_is_of(&self, place: &Place) -> bool {
-        self.batch
-            .iter()
-            .filter_map(Item::as_change)
-            .all(|(at, _)| at == place)
+        self.batch.iter().filter_map(Item::as_change).all(|(at, _)| at == place)
     }
 
     /// Carries the batch out in one exchange, and reports its tasks in order.

@@ -218,8 +218,12 @@ impl<'r> HostRun<'r> {
                 Err(error) => return Ok(self.undecided(task, place, &error)),
             };
             let reason = match decision {
-                Decision::Nothing { reason } => return Ok(Decided::Settled(TaskStatus::Ok, reason)),
-                Decision::Unknown { reason } => return Ok(Decided::Settled(TaskStatus::Unknown, reason)),
+                Decision::Nothing { reason } => {
+                    return Ok(Decided::Settled(TaskStatus::Ok, reason));
+                }
+                Decision::Unknown { reason } => {
+                    return Ok(Decided::Settled(TaskStatus::Unknown, reason));
+                }
                 Decision::Change(change) => return Ok(Decided::Change(change)),
                 Decision::NotYet { reason } => reason,
             };
@@ -277,12 +281,9 @@ impl<'r> HostRun<'r> {
     fn undecided(&mut self, task: &Task, place: &Place, error: &DecideError) -> Decided {
         let answers = self.memory.at(place);
         if let DecideError::Impossible { what, .. } = error
-            && let Some(earlier) = answers.pending_everything().or_else(|| {
-                task.resource
-                    .questions()
-                    .iter()
-                    .find_map(|q| answers.pending_for(q))
-            })
+            && let Some(earlier) = answers
+                .pending_everything()
+                .or_else(|| task.resource.questions().iter().find_map(|q| answers.pending_for(q)))
         {
             return Decided::Settled(
                 TaskStatus::Unknown,
@@ -315,12 +316,7 @@ impl<'r> HostRun<'r> {
                 wanted.extend(later.task.questions());
             }
         }
-        let missing: Vec<Question> = self
-            .memory
-            .unknown(place, &wanted)
-            .into_iter()
-            .cloned()
-            .collect();
+        let missing: Vec<Question> = self.memory.unknown(place, &wanted).into_iter().cloned().collect();
         self.ask(id, place, &missing).await
     }
 
@@ -367,7 +363,15 @@ impl<'r> HostRun<'r> {
     /// Reports a failure; ends the host's part unless the task ignores it.
     fn failed(&mut self, id: &TaskId, task: &Task, failure: Failure, began: Instant) -> Result<(), End> {
         let failure = if task.no_log { censored(failure) } else { failure };
-        self.finished(id, TaskStatus::Failed, String::new(), None, Some(failure), task.ignore_errors, began);
+        self.finished(
+            id,
+            TaskStatus::Failed,
+            String::new(),
+            None,
+            Some(failure),
+            task.ignore_errors,
+            began,
+        );
         self.note(id, TaskStatus::Failed);
         if task.ignore_errors { Ok(()) } else { Err(End::Failed) }
     }

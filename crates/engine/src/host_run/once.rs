@@ -29,13 +29,7 @@ impl OnceBoard {
             return Claim::Others(claimed.by.clone(), claimed.done.clone());
         }
         let (sender, done) = watch::channel(None);
-        board.insert(
-            key,
-            Claimed {
-                by: host.clone(),
-                done,
-            },
-        );
+        board.insert(key, Claimed { by: host.clone(), done });
         Claim::Mine(sender)
     }
 }
@@ -65,7 +59,15 @@ impl<'r> HostRun<'r> {
                 };
                 if outcome == Some(true) {
                     self.note(&id, TaskStatus::Ok);
-                    self.finished(&id, TaskStatus::Ok, format!("done once, on {by}"), None, None, false, began);
+                    self.finished(
+                        &id,
+                        TaskStatus::Ok,
+                        format!("done once, on {by}"),
+                        None,
+                        None,
+                        false,
+                        began,
+                    );
                     return Ok(());
                 }
                 let failure = plain_failure(format!("the task is done once, and it failed on {by}"));

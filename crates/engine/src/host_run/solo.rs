@@ -109,7 +109,9 @@ impl<'r> HostRun<'r> {
                 match result {
                     Ok(()) => {}
                     Err(ApplyError::Step(failure)) => return Ok(Err(failure)),
-                    Err(ApplyError::Transport(error)) => return Err(self.lost(id, &place.0, &error)),
+                    Err(ApplyError::Transport(error)) => {
+                        return Err(self.lost(id, &place.0, &error));
+                    }
                 }
             }
         }

@@ -63,11 +63,19 @@ pub struct Put {
 
 impl Put {
     pub fn new(path: String, line: &'static str) -> Self {
-        Self { path, line, append: false }
+        Self {
+            path,
+            line,
+            append: false,
+        }
     }
     /// Always a change: one more line.
     pub fn append(path: String, line: &'static str) -> Self {
-        Self { path, line, append: true }
+        Self {
+            path,
+            line,
+            append: true,
+        }
     }
 }
 
@@ -88,7 +96,11 @@ impl Resource for Put {
         let path = path.replace("$HOST", "/tmp/mosip-prov-toy");
         let script = format!("mkdir -p \"$(dirname '{path}')\" && echo '{}' {op} '{path}'", self.line);
         Ok(Change::new(format!("put {}", self.line))
-            .differs("content", before.map_or(Shown::Absent, Shown::text), Shown::text(self.line))
+            .differs(
+                "content",
+                before.map_or(Shown::Absent, Shown::text),
+                Shown::text(self.line),
+            )
             .step(Shell::new("put", script))
             .touching([Touch::Path(self.path.clone())])
             .into())
@@ -107,7 +119,10 @@ impl Fail {
     }
     /// Fails until it was tried so many times, counting in a file.
     pub fn until(path: String, times: u32) -> Self {
-        Self { message: "not yet", until: Some((path, times)) }
+        Self {
+            message: "not yet",
+            until: Some((path, times)),
+        }
     }
 }
 
@@ -125,7 +140,10 @@ impl Resource for Fail {
                 format!("mkdir -p \"$(dirname '{path}')\"; echo x >>'{path}'; [ $(wc -l <'{path}') -ge {times} ]")
             }
         };
-        Ok(Change::new("do what fails").step(Shell::new("fail", script)).touching([]).into())
+        Ok(Change::new("do what fails")
+            .step(Shell::new("fail", script))
+            .touching([])
+            .into())
     }
 }
 
@@ -140,7 +158,10 @@ impl Resource for Noisy {
         Vec::new()
     }
     fn decide(&self, _: &Answers) -> Result<Decision, DecideError> {
-        let script = format!("i=0; while [ $i -lt {} ]; do i=$((i+1)); printf '\\033[31mline %s\\033[0m\\n' $i; done", self.0);
+        let script = format!(
+            "i=0; while [ $i -lt {} ]; do i=$((i+1)); printf '\\033[31mline %s\\033[0m\\n' $i; done",
+            self.0
+        );
         let shell = Shell::new("noise", script).long(Duration::from_secs(20));
         Ok(Change::new("make noise").step(shell).touching([]).into())
     }
@@ -200,10 +221,15 @@ impl Resource for Wait {
         if self.make && answers.get(&Asked(&self.path))? {
             return Ok(Decision::nothing("it came"));
         }
-        Ok(Decision::NotYet { reason: format!("{} is not there", self.path) })
+        Ok(Decision::NotYet {
+            reason: format!("{} is not there", self.path),
+        })
     }
     fn patience(&self) -> Patience {
-        Patience { every: Duration::from_millis(5), at_most: Duration::from_millis(100) }
+        Patience {
+            every: Duration::from_millis(5),
+            at_most: Duration::from_millis(100),
+        }
     }
 }
 
@@ -232,7 +258,10 @@ impl ToyContext<'_> {
 }
 
 pub fn role(name: &'static str, fill: impl Fn(&ToyContext<'_>, &mut RoleTasks) + Send + Sync + 'static) -> Toy {
-    Toy { name, fill: Arc::new(fill) }
+    Toy {
+        name,
+        fill: Arc::new(fill),
+    }
 }
 
 impl Role for Toy {
@@ -245,7 +274,13 @@ impl Role for Toy {
     fn tasks(&self, cx: &RoleContext<'_>, _: &mut Diagnostics) -> RoleTasks {
         let mut out = RoleTasks::default();
         let root = cx.vars.string("root").ok().flatten().expect("the bench sets root");
-        (self.fill)(&ToyContext { host: cx.host, root: root.into() }, &mut out);
+        (self.fill)(
+            &ToyContext {
+                host: cx.host,
+                root: root.into(),
+            },
+            &mut out,
+        );
         out
     }
 }
@@ -269,14 +304,20 @@ impl Fleet {
             ..LoadOptions::default()
         });
         assert!(!loaded.diagnostics.has_errors(), "{:?}", loaded.diagnostics);
-        Self { inventory: Arc::new(loaded.inventory) }
+        Self {
+            inventory: Arc::new(loaded.inventory),
+        }
     }
 
     pub fn prepare(&self, book: &Playbook, options: &RunOptions) -> Result<Prepared, Diagnostics> {
         let vars = host_vars(&self.inventory, options.check);
-        prepare(std::slice::from_ref(book), &self.inventory, &vars, options, &|vars, _| {
-            Some(Target::local(vars.host().to_string()))
-        })
+        prepare(
+            std::slice::from_ref(book),
+            &self.inventory,
+            &vars,
+            options,
+            &|vars, _| Some(Target::local(vars.host().to_string())),
+        )
     }
 }
 
@@ -289,7 +330,11 @@ struct Locals {
 impl Connector for Locals {
     async fn connect(&self, target: &Target) -> Result<Arc<dyn Host>, TransportError> {
         if self.down.contains(&target.name) {
-            let kind = ErrorKind::Unreachable { address: target.name.clone(), attempts: 1, cause: ConnectError::Refused };
+            let kind = ErrorKind::Unreachable {
+                address: target.name.clone(),
+                attempts: 1,
+                cause: ConnectError::Refused,
+            };
             return Err(TransportError::new(&target.name, kind));
         }
         self.connected.lock().expect("lock").push(target.name.clone());
@@ -335,7 +380,10 @@ impl Bench {
         mut handler: impl FnMut(&Event),
     ) -> RunReport {
         let prepared = self.fleet.prepare(book, &options).unwrap_or_else(|e| panic!("{e:?}"));
-        let connector = Arc::new(Locals { down: self.down.clone(), connected: self.connected.clone() });
+        let connector = Arc::new(Locals {
+            down: self.down.clone(),
+            connected: self.connected.clone(),
+        });
         let mut events = Vec::new();
         let report = Engine::new(connector, options)
             .run(
@@ -377,7 +425,9 @@ impl Bench {
         let Ok(dir) = std::fs::read_dir(self.root.path().join(host)) else {
             return Vec::new();
         };
-        let mut names: Vec<String> = dir.map(|e| e.expect("entry").file_name().into_string().expect("utf8")).collect();
+        let mut names: Vec<String> = dir
+            .map(|e| e.expect("entry").file_name().into_string().expect("utf8"))
+            .collect();
         names.sort();
         names
     }
