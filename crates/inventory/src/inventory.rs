@@ -80,10 +80,7 @@ pub fn load(options: &LoadOptions) -> Loaded {
         documents,
         base_dir: read.folders.into_iter().next(),
     };
-    Loaded {
-        inventory,
-        diagnostics,
-    }
+    Loaded { inventory, diagnostics }
 }
 
 /// This machine under the names that mean it, when no inventory names it.
@@ -166,11 +163,7 @@ impl Inventory {
     ///
     /// # Errors
     /// As [`Inventory::select`], and a limit that leaves nothing.
-    pub fn select_limited(
-        &self,
-        pattern: &str,
-        limit: Option<&str>,
-    ) -> Result<Vec<Arc<str>>, PatternError> {
+    pub fn select_limited(&self, pattern: &str, limit: Option<&str>) -> Result<Vec<Arc<str>>, PatternError> {
         match limit {
             Some(limit) => pattern::select_limited(&self.graph, pattern, limit),
             None => self.select(pattern),

@@ -76,9 +76,7 @@ impl Node {
     fn into_secret(self) -> Self {
         let kind = match self.kind {
             NodeKind::Scalar(value) => NodeKind::Scalar(value.into_secret()),
-            NodeKind::List(items) => {
-                NodeKind::List(items.into_iter().map(Self::into_secret).collect())
-            }
+            NodeKind::List(items) => NodeKind::List(items.into_iter().map(Self::into_secret).collect()),
             NodeKind::Map(entries) => NodeKind::Map(
                 entries
                     .into_iter()
@@ -130,9 +128,7 @@ impl Document {
                     })
                     .collect()),
                 // Ansible skips what Python calls false.
-                NodeKind::Scalar(Value::Null | Value::Bool(false) | Value::Int(0)) => {
-                    Ok(VarMap::new())
-                }
+                NodeKind::Scalar(Value::Null | Value::Bool(false) | Value::Int(0)) => Ok(VarMap::new()),
                 NodeKind::Scalar(value) if value.as_str() == Some("") => Ok(VarMap::new()),
                 NodeKind::List(items) if items.is_empty() => Ok(VarMap::new()),
                 _ => Err(Diagnostic::error(format!(
@@ -147,23 +143,12 @@ impl Document {
 }
 
 /// Reads `text` as YAML, or as JSON when it is JSON. With `hidden` no finding shows a line, and every string is secret.
-pub fn read(
-    text: &str,
-    name: &Path,
-    secrets: &VaultSecrets,
-    hidden: bool,
-) -> (Document, Diagnostics) {
+pub fn read(text: &str, name: &Path, secrets: &VaultSecrets, hidden: bool) -> (Document, Diagnostics) {
     read_as(text, name, secrets, hidden, true)
 }
 
-fn read_as(
-    text: &str,
-    name: &Path,
-    secrets: &VaultSecrets,
-    hidden: bool,
-    json: bool,
-) -> (Document, Diagnostics) {
-    let source = SourceText::new(name, text, hidden);
+fn read_as(text: &str, name: &Path, secrets: &VaultSecrets, hidden: bool, json: bool) -> (Document, Diagnostics) {
+    let mut source = SourceText::new(name, text, hidden);
     let mut found = Diagnostics::new();
     // Ansible tries JSON first; the two differ in numbers (`1e3` is one in JSON only).
     let is_json = json
@@ -177,6 +162,7 @@ fn read_as(
         }
         _ => None,
     };
+    source.forget_hidden();
     (Document { source, root }, found)
 }
 
@@ -184,23 +170,15 @@ fn read_as(
 ///
 /// # Errors
 /// A file that cannot be read, is not UTF-8, or cannot be decrypted. The flag is true when it was a vault.
-pub(crate) fn read_text(
-    path: &Path,
-    secrets: &VaultSecrets,
-) -> Result<(zeroize::Zeroizing<String>, bool), Diagnostic> {
+pub(crate) fn read_text(path: &Path, secrets: &VaultSecrets) -> Result<(zeroize::Zeroizing<String>, bool), Diagnostic> {
     let place = || Location::file(path);
-    let bytes = std::fs::read(path)
-        .map_err(|e| Diagnostic::error(format!("the file cannot be read: {e}")).at(place()))?;
+    let bytes =
+        std::fs::read(path).map_err(|e| Diagnostic::error(format!("the file cannot be read: {e}")).at(place()))?;
     let text = String::from_utf8(bytes).map_err(|e| {
         let at = e.utf8_error().valid_up_to();
         let line = 1 + e.as_bytes()[..at].iter().filter(|b| **b == b'\n').count();
         Diagnostic::error("the file is not UTF-8 text")
-            .at(Location::at(
-                Arc::from(path),
-                u32::try_from(line).unwrap_or(0),
-                0,
-                None,
-            ))
+            .at(Location::at(Arc::from(path), u32::try_from(line).unwrap_or(0), 0, None))
             .help("convert it, for example with `iconv -f latin1 -t utf-8`")
     })?;
     if !vault::is_vault(&text) {
@@ -208,11 +186,11 @@ pub(crate) fn read_text(
     }
     match secrets.decrypt(&text) {
         Ok(plain) => Ok((plain, true)),
-        Err(error) => Err(Diagnostic::error(format!(
-            "the encrypted file cannot be opened: {error}"
-        ))
-        .at(place())
-        .help(error.help())),
+        Err(error) => Err(
+            Diagnostic::error(format!("the encrypted file cannot be opened: {error}"))
+                .at(place())
+                .help(error.help()),
+        ),
     }
 }
 
@@ -237,10 +215,7 @@ pub fn load_document(path: &Path, secrets: &VaultSecrets) -> (Document, Diagnost
 /// Reads a YAML or JSON file; what could not be read is null.
 pub fn load_yaml_file(path: &Path, secrets: &VaultSecrets) -> (Value, Diagnostics) {
     let (document, found) = load_document(path, secrets);
-    (
-        document.root.map_or(Value::Null, |node| node.to_value()),
-        found,
-    )
+    (document.root.map_or(Value::Null, |node| node.to_value()), found)
 }
 
 /// Reads a file of variables.
