@@ -29,9 +29,14 @@ fn holds_address(name: &str) -> bool {
         || name.ends_with("_address")
 }
 
-/// Variables that hold an address and nothing else: a name would be wrong in them.
+/// Variables that hold an address and nothing else: a name or a number would be wrong in them.
 fn holds_only_address(name: &str) -> bool {
-    name.ends_with("_ip")
+    name == "node_ip" || name.ends_with("_listen_ip")
+}
+
+/// Variables without which a machine cannot be reached: empty means forgotten.
+fn must_be_filled(name: &str) -> bool {
+    matches!(name, "ansible_host" | "node_ip" | "wireguard_endpoint")
 }
 
 /// Everything in `inventory` that was not filled in.
@@ -84,7 +89,7 @@ fn variables(vars: &VarMap, found: &mut Diagnostics, inventory: &Inventory) {
 fn value(name: &str, value_here: &Value, place: Option<&Location>, found: &mut Diagnostics) {
     match value_here {
         Value::Str(text) | Value::Unsafe(text) => scalar(name, text, place, found),
-        Value::Null if matches!(name, "ansible_host") => scalar(name, "", place, found),
+        Value::Null if must_be_filled(name) => scalar(name, "", place, found),
         // `10.0` is a number to Python, and no address.
         Value::Int(_) | Value::Float(_) if holds_only_address(name) || name == "ansible_host" => {
             let text = place.and_then(written).unwrap_or_else(|| format!("{value_here:?}"));
@@ -119,7 +124,7 @@ fn scalar(name: &str, text: &str, place: Option<&Location>, found: &mut Diagnost
     } else {
         format!("`{name}`")
     };
-    if name == "ansible_host" && text.trim().is_empty() {
+    if must_be_filled(name) && text.trim().is_empty() {
         found.push(report(&what, "", "it is empty", place));
         return;
     }
@@ -135,7 +140,9 @@ fn scalar(name: &str, text: &str, place: Option<&Location>, found: &mut Diagnost
 
 /// A part of `text` that stands for something to be filled in, and what it is.
 fn placeholder(text: &str) -> Option<(String, String)> {
-    if let Some(found) = ANGLE.find(text) {
+    // Markup is no placeholder: it closes its tags, or uses those that need no closing.
+    let is_markup = |tag: &str| text.contains("</") || matches!(tag, "<br>" | "<hr>" | "<p>" | "<li>");
+    if let Some(found) = ANGLE.find_iter(text).find(|found| !is_markup(found.as_str())) {
         return Some((
             found.as_str().to_owned(),
             "it stands for a value to be filled in".into(),

@@ -161,6 +161,39 @@ fn tabs_that_do_no_harm_are_left_alone() {
 }
 
 #[test]
+fn json_that_is_no_yaml() {
+    let text = "{\n\t\"a\":\t\"x\\/y\",\n\t\"b\": \"\\ud83d\\ude00\",\n\t\"c\": [1e3, null]\n}\n";
+    let files = [("hosts.ini", "w1\n"), ("group_vars/all.json", text)];
+    let (_folder, loaded) = load_files(&files, "hosts.ini", VaultSecrets::none());
+    assert_eq!(lines(&loaded.diagnostics), Vec::<String>::new());
+    let vars = loaded.inventory.to_host_json("w1");
+    assert_eq!(vars, serde_json::json!({ "a": "x/y", "b": "😀", "c": [1000.0, null] }));
+}
+
+#[test]
+fn text_that_is_not_utf8() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let load_bytes = |bytes: &[u8]| {
+        let path = folder.path().join("hosts.ini");
+        std::fs::write(&path, bytes).expect("written");
+        let sources = vec![path.to_string_lossy().into_owned()];
+        load(&LoadOptions {
+            sources,
+            ..LoadOptions::default()
+        })
+    };
+    // Ansible, too, passes over what stands in comments.
+    let loaded = load_bytes(b"# caf\xe9\nw1 x=1\n");
+    assert!(loaded.diagnostics.is_empty(), "{:?}", loaded.diagnostics);
+    assert_eq!(loaded.inventory.to_host_json("w1")["x"], 1);
+    let loaded = load_bytes(b"w1\nw2 x=caf\xe9\n");
+    assert_eq!(
+        lines(&loaded.diagnostics),
+        ["error hosts.ini:2:0 the file is not UTF-8 text"]
+    );
+}
+
+#[test]
 fn a_duplicate_key_names_both_lines() {
     let files = [
         ("hosts.ini", "w1\n"),
@@ -235,7 +268,7 @@ vm2 ansible_host=300.1.1.1
 vm3 ansible_host=10.0.0
 vm4 ansible_host=<node1-private-ip> other=1
 vm5 ansible_host=
-vm6 ansible_host=192.0.2.6 node_ip=abc
+vm6 ansible_host=192.0.2.6 node_ip=
 <node7> ansible_host=192.0.2.7
 172.16.50.
 [physical_vms:vars]
@@ -244,7 +277,8 @@ template={{ ok }}
 shell=${HOME}
 range=10.13.13.2-10.13.13.51
 version=1.15.0
-html=<b>
+html=<b>bold</b><br>
+yours=ask <your-admin>
 ";
     let yaml = "\
 nested:
@@ -264,12 +298,13 @@ email: <someone@example.com>
         "error all.yml:3:10 `node_ip` is not usable: `10.0`: an IPv4 address has four numbers, this has 2",
         "error all.yml:4:20 `wireguard_network` is not usable: `172.16.50.`: the address is cut off",
         "error hosts.ini:11:14 `mosip_domain` is not usable: `{MOSIP_DOMAIN}`: it stands for a value to be filled in",
-        "error hosts.ini:16:6 `html` is not usable: `<b>`: it stands for a value to be filled in",
+        "error hosts.ini:17:11 `yours` is not usable: `<your-admin>`: it stands for a value to be filled in",
         "error hosts.ini:2:18 `ansible_host` is not usable: `172.16.50.`: the address is cut off",
         "error hosts.ini:3:18 `ansible_host` is not usable: `300.1.1.1`: `300` is more than 255, so this is no IPv4 address",
         "error hosts.ini:4:18 `ansible_host` is not usable: `10.0.0`: an IPv4 address has four numbers, this has 3",
         "error hosts.ini:5:18 `ansible_host` is not usable: `<node1-private-ip>`: it stands for a value to be filled in",
         "error hosts.ini:6:18 `ansible_host` is not filled in: it is empty",
+        "error hosts.ini:7:36 `node_ip` is not filled in: it is empty",
         "error hosts.ini:8:1 the host name `<node7>` is not usable: `<node7>`: it stands for a value to be filled in",
         "error hosts.ini:9:1 the host name `172.16.50.` is not usable: `172.16.50.`: the address is cut off",
     ];

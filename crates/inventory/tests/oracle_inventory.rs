@@ -58,6 +58,20 @@ fn listings() {
 
 #[test]
 #[ignore = "needs the oracle"]
+fn examples() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../inventory-examples");
+    let request: Vec<Json> = ["guide/rancher.ini", "small/hosts.ini", "wireguard/hosts.ini"]
+        .iter()
+        .map(|source| json!({ "folder": folder, "sources": [source] }))
+        .collect();
+    for (case, theirs) in request.iter().zip(ask("list", &json!(request))) {
+        let ours = support::listing(&support::load_case(case).inventory);
+        assert!(same(&ours, &theirs), "{case}: ours {ours}, Ansible's {theirs}");
+    }
+}
+
+#[test]
+#[ignore = "needs the oracle"]
 fn patterns() {
     let answers = ask("patterns", &json!(support::pattern_cases()));
     hold(&corpus().join("patterns/expected.json"), &json!(answers));
