@@ -14,6 +14,8 @@ pub(crate) struct RecapStyle<'a> {
     pub(crate) labelled: bool,
     /// The command that ran, without `--limit`.
     pub(crate) command: Option<&'a str>,
+    /// The command that ran, as it was.
+    pub(crate) same_command: Option<&'a str>,
     /// The command that makes the changes a check run has shown.
     pub(crate) apply_command: Option<&'a str>,
 }
@@ -43,6 +45,13 @@ const fn column(name: &'static str, tone: Tone, value: fn(&Counts) -> u32, alway
         value,
         always,
     }
+}
+
+/// A host's line.
+struct Row {
+    host: String,
+    outcome: (&'static str, Tone),
+    cells: Vec<(String, Tone)>,
 }
 
 /// The lines of the recap. Empty when the run has not ended.
@@ -85,8 +94,7 @@ fn table(run: &Summary, style: &RecapStyle<'_>) -> Vec<String> {
                 || hosts.iter().any(|(_, n)| (c.value)(n) > 0)
         })
         .collect();
-    // Each row: host, outcome, then (text, tone) cells.
-    let rows: Vec<(String, (&str, Tone), Vec<(String, Tone)>)> = hosts
+    let rows: Vec<Row> = hosts
         .iter()
         .map(|(host, counts)| {
             let mut cells: Vec<_> = columns
@@ -104,25 +112,34 @@ fn table(run: &Summary, style: &RecapStyle<'_>) -> Vec<String> {
             ));
             let took = run.milliseconds_of(host).map_or("-".to_owned(), duration);
             cells.push((cell(style.labelled, "time", &took), Tone::Faint));
-            (neutral_line(host), outcome(run, host, counts), cells)
+            Row {
+                host: neutral_line(host),
+                outcome: outcome(run, host, counts),
+                cells,
+            }
         })
         .collect();
     let mut headings: Vec<&str> = columns.iter().map(|c| c.name).collect();
     headings.extend(["exchanges", "time"]);
     let host_columns = rows
         .iter()
-        .map(|r| width(&r.0))
+        .map(|r| width(&r.host))
         .max()
         .unwrap_or(0)
         .clamp(4, 40);
-    let outcome_columns = rows.iter().map(|r| width(r.1.0)).max().unwrap_or(0).max(6);
+    let outcome_columns = rows
+        .iter()
+        .map(|r| width(r.outcome.0))
+        .max()
+        .unwrap_or(0)
+        .max(6);
     let widths: Vec<usize> = headings
         .iter()
         .enumerate()
         .map(|(i, heading)| {
             let least = if style.labelled { 0 } else { width(heading) };
             rows.iter()
-                .map(|r| width(&r.2[i].0))
+                .map(|r| width(&r.cells[i].0))
                 .max()
                 .unwrap_or(0)
                 .max(least)
@@ -140,7 +157,12 @@ fn table(run: &Summary, style: &RecapStyle<'_>) -> Vec<String> {
         }
         lines.push(paint.tone(Tone::Faint, &line));
     }
-    for (host, (word, tone), cells) in &rows {
+    for Row {
+        host,
+        outcome: (word, tone),
+        cells,
+    } in &rows
+    {
         let mut line = format!(
             "{}  {}",
             paint.tone(Tone::Strong, &pad(&cut(host, host_columns), host_columns)),
@@ -257,24 +279,19 @@ fn next(run: &Summary, style: &RecapStyle<'_>) -> Vec<String> {
     let mut lines = Vec::new();
     if interrupted {
         lines.push("Run the same command again: what is right already is left alone, what was left running is waited for.".into());
-        lines.extend(style.command.map(|command| format!("  {command}")));
+        lines.extend(style.same_command.map(|command| format!("  {command}")));
     } else if !wrong.is_empty() {
         lines.push(format!(
             "{} did not get to the end. Correct what is named above, then run {} again:",
             count(wrong.len(), "host"),
             if wrong.len() == 1 { "it" } else { "them" }
         ));
-        let limit = match wrong.len() == hosts.len() {
-            true => String::new(),
-            false => format!(" --limit {}", neutral_line(&wrong.join(","))),
-        };
-        match style.command {
-            Some(command) => lines.push(format!("  {command}{limit}")),
-            None => lines.push(format!(
-                "  the same command{}",
-                limit.replacen(" --limit", " with --limit", 1)
-            )),
-        }
+        let limit = format!("--limit {}", neutral_line(&wrong.join(",")));
+        lines.push(match (style.command, style.same_command) {
+            (_, Some(same)) if wrong.len() == hosts.len() => format!("  {same}"),
+            (Some(command), _) => format!("  {command} {limit}"),
+            (None, _) => format!("  the same command with {limit}"),
+        });
     } else if run.check && changes > 0 {
         lines.push(format!(
             "{} would change. To make these changes:",

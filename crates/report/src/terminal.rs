@@ -26,6 +26,8 @@ pub struct TerminalOptions {
     pub height: usize,
     /// The command that ran, without `--limit`: the recap offers it for the hosts that failed.
     pub command: Option<String>,
+    /// The command that ran, as it was: the recap offers it after an interruption.
+    pub same_command: Option<String>,
     /// The command that makes the changes a check run has shown.
     pub apply_command: Option<String>,
 }
@@ -88,6 +90,7 @@ impl Terminal {
                 verbosity: self.options.verbosity,
                 labelled: matches!(self.output, Output::Plain(_)),
                 command: self.options.command.as_deref(),
+                same_command: self.options.same_command.as_deref(),
                 apply_command: self.options.apply_command.as_deref(),
             },
         )

@@ -25,6 +25,7 @@ impl Write for Buffer {
 fn options() -> TerminalOptions {
     TerminalOptions {
         command: Some("mosip-prov run deploy-nginx".into()),
+        same_command: Some("mosip-prov run deploy-nginx --limit all".into()),
         apply_command: Some("mosip-prov run deploy-nginx".into()),
         ..TerminalOptions::default()
     }
@@ -123,7 +124,7 @@ fn every_line_of_a_host_begins_with_the_host() {
             || ["deploy-nginx on", "warning:", "PLAY "]
                 .iter()
                 .any(|p| line.starts_with(p));
-        let of_host = ["nginx-node-1 ", "nginx-node-2 ", "vm3 "]
+        let of_host = ["nginx-node-1", "nginx-node-2", "vm3 "]
             .iter()
             .any(|p| line.starts_with(p));
         assert!(general || of_host, "{line:?}");
