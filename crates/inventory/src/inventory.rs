@@ -151,7 +151,7 @@ impl Inventory {
         groups
     }
 
-    /// Hosts that `pattern` selects, in Ansible's order.
+    /// Hosts that `pattern` selects, in Ansible's order. A part `@file` stands for the lines of that file.
     ///
     /// # Errors
     /// A name that is unknown, a bad regular expression, a subscript out of range.
@@ -159,7 +159,7 @@ impl Inventory {
         pattern::select(&self.graph, pattern)
     }
 
-    /// The same within `--limit`, whose parts may also be `@file`.
+    /// The same within `--limit`.
     ///
     /// # Errors
     /// As [`Inventory::select`], and a limit that leaves nothing.

@@ -45,7 +45,7 @@ pub enum PatternError {
         /// How many hosts it has.
         count: usize,
     },
-    /// The file of `--limit @file` cannot be read.
+    /// The file of a part `@file`, as in `--limit @file`, cannot be read.
     #[error("the limit file {} cannot be read: {reason}", path.display())]
     LimitFile {
         /// The file.
@@ -84,16 +84,10 @@ pub fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Vec<Stri
     scored.into_iter().take(3).map(|(_, name)| name.to_owned()).collect()
 }
 
-/// Names selected by `pattern`, in Ansible's order.
+/// Names selected by `pattern`, in Ansible's order. A part `@file` stands for the lines of that file.
 pub(crate) fn select(graph: &Graph, pattern: &str) -> Result<Vec<Arc<str>>, PatternError> {
-    evaluate(graph, split(pattern), pattern)
-}
-
-/// The same, only those that `limit` selects too. `@file` in a limit stands for the lines of that file.
-pub(crate) fn select_limited(graph: &Graph, pattern: &str, limit: &str) -> Result<Vec<Arc<str>>, PatternError> {
-    let hosts = select(graph, pattern)?;
     let mut parts = Vec::new();
-    for part in split(limit) {
+    for part in split(pattern) {
         match part.strip_prefix('@') {
             Some(file) => {
                 let path = crate::sources::absolute(file);
@@ -106,7 +100,13 @@ pub(crate) fn select_limited(graph: &Graph, pattern: &str, limit: &str) -> Resul
             None => parts.push(part),
         }
     }
-    let allowed: IndexSet<Arc<str>> = evaluate(graph, parts, limit)?.into_iter().collect();
+    evaluate(graph, parts, pattern)
+}
+
+/// The same, only those that `limit` selects too.
+pub(crate) fn select_limited(graph: &Graph, pattern: &str, limit: &str) -> Result<Vec<Arc<str>>, PatternError> {
+    let hosts = select(graph, pattern)?;
+    let allowed: IndexSet<Arc<str>> = select(graph, limit)?.into_iter().collect();
     let empty_before = hosts.is_empty();
     let hosts: Vec<Arc<str>> = hosts.into_iter().filter(|host| allowed.contains(host)).collect();
     if hosts.is_empty() && !empty_before {

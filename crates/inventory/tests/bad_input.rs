@@ -118,10 +118,11 @@ fn groups_in_a_circle() {
 #[test]
 fn yaml_mistakes_have_their_place() {
     let ini = ("hosts.ini", "[web]\nw1\n");
-    let cases: [(&str, &[&str]); 13] = [
+    let cases: [(&str, &[&str]); 14] = [
         ("a: 1\n\tb: 2\n", &["error all.yml:2:1 a tab in the indentation"]),
         ("a:\n  - 1\n \t- 2\n", &["error all.yml:3:2 a tab in the indentation"]),
         ("a: |\n  x\n\ty\n", &["error all.yml:3:1 a tab in the indentation"]),
+        ("a: 1\n: b\n", &["error all.yml:2:1 no key stands before the `:`"]),
         ("a: 1\nb: 2\na: 3\n", &["warning all.yml:3:1 the key `a` stands twice"]),
         ("a: {{ x }}\n", &["error all.yml:1:5 a list or mapping cannot be a key"]),
         ("a: 1\n---\nb: 2\n", &["error all.yml:2:1 a second YAML document"]),

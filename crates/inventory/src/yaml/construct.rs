@@ -198,6 +198,10 @@ impl Constructor<'_> {
         } in pairs
         {
             let key_node = match &raw_key.kind {
+                RawKind::Scalar { text, plain: true } if text.is_empty() && raw_key.tag.is_none() => {
+                    self.error(&raw_key, "no key stands before the `:`", "write `name: value`");
+                    continue;
+                }
                 RawKind::Scalar { text, .. } if text == "=" => Node {
                     kind: NodeKind::Scalar(Value::str("=")),
                     line: raw_key.line,
