@@ -84,7 +84,9 @@ fn answers(file: &str) -> serde_json::Map<String, serde_json::Value> {
         hosts: hosts.collect(),
         groups: groups.collect(),
     });
-    let vars = HostVars::new("vm1", vec![Arc::clone(&world.vars)], world);
+    let own = world.hosts.get("vm1").cloned().unwrap_or_default();
+    let layers = vec![own, Arc::clone(&world.vars)];
+    let vars = HostVars::new("vm1", layers, world);
     let mut out = serde_json::Map::new();
     let mut note = |case: String, result: Result<Value, mosip_prov_inventory::vars::ValueError>| {
         let answer = match result {

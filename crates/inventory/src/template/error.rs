@@ -216,6 +216,38 @@ impl ValueError {
         self
     }
 
+    /// Masks every one of `secrets` in what the error says.
+    pub(crate) fn masked(mut self, secrets: &[Arc<str>]) -> Self {
+        let clean = |text: &mut String| {
+            for secret in secrets {
+                if text.contains(&**secret) {
+                    *text = text.replace(&**secret, "***");
+                }
+            }
+        };
+        match &mut self.0.kind {
+            ValueErrorKind::Undefined { name } | ValueErrorKind::NeedsFact { name } => clean(name),
+            ValueErrorKind::Cycle { chain } => chain.iter_mut().for_each(clean),
+            ValueErrorKind::Filter { name, message } => {
+                clean(name);
+                clean(message);
+            }
+            ValueErrorKind::Lookup { plugin, message } => {
+                clean(plugin);
+                clean(message);
+            }
+            ValueErrorKind::Syntax { message }
+            | ValueErrorKind::Operation { message }
+            | ValueErrorKind::Limit { message } => clean(message),
+            ValueErrorKind::Unsupported { what } => clean(what),
+            ValueErrorKind::Type { .. } => {}
+        }
+        if let Some(help) = &mut self.0.help {
+            clean(help);
+        }
+        self
+    }
+
     /// Moves the place down by the lines that stood before the template proper.
     pub(crate) fn shift_lines(mut self, lines: u32) -> Self {
         if let Some(location) = &mut self.0.location

@@ -79,6 +79,16 @@ pub(crate) fn too_large() -> ValueError {
     })
 }
 
+/// True when the variables of a host are in `value`, at any depth.
+fn holds_hosts(value: &V) -> bool {
+    match value {
+        V::HostVars | V::Host(_) => true,
+        V::List(items) | V::Tuple(items) => items.iter().any(holds_hosts),
+        V::Map(map) => map.values().any(holds_hosts),
+        _ => false,
+    }
+}
+
 /// A text that looks like a list, a mapping or a boolean becomes one.
 fn parse(text: Text) -> V {
     let looks = text.text.starts_with(['{', '[']) || matches!(&*text.text, "True" | "False");
@@ -233,7 +243,11 @@ impl<'s, 't> Renderer<'s, 't> {
         check(&value).map_err(|e| e.span(span.start_offset as usize, u32::from(span.start_line)))?;
         out.push(match value {
             V::None => V::str(""),
-            V::HostVars | V::Host(_) => self.materialize(&value)?,
+            V::HostVars | V::Host(_) | V::Map(_) | V::List(_) | V::Tuple(_) if holds_hosts(&value) => {
+                let value = self.written_out(&value)?;
+                check(&value)?;
+                value
+            }
             other => other,
         });
         Ok(())

@@ -130,15 +130,12 @@ impl<'s, 't> Renderer<'s, 't> {
                 } else if let Some(other) = &cond.false_expr {
                     self.expr(other)
                 } else {
-                    Ok(V::Undefined(Box::new(
-                        ValueError::undefined("the value of an 'if' without 'else'")
-                            .with_help("add an 'else' to the inline 'if'"),
-                    )))
+                    Ok(V::Blank)
                 }
             }
             Expr::GetAttr(attr) => {
                 let base = self.expr(&attr.expr)?;
-                if base.is_undefined() {
+                if matches!(base, V::Undefined(_)) {
                     return Ok(base);
                 }
                 let found = self.attribute(&base, attr.name)?;
@@ -146,7 +143,7 @@ impl<'s, 't> Renderer<'s, 't> {
             }
             Expr::GetItem(item) => {
                 let base = self.expr(&item.expr)?;
-                if base.is_undefined() {
+                if matches!(base, V::Undefined(_)) {
                     return Ok(base);
                 }
                 let key = self.used(&item.subscript_expr)?.defined()?;
@@ -244,7 +241,7 @@ impl<'s, 't> Renderer<'s, 't> {
             BinOpKind::Gt => CompareOpKind::Gt,
             BinOpKind::Gte => CompareOpKind::Gte,
             BinOpKind::In => CompareOpKind::In,
-            other => return ops::arithmetic(other, &left, &right),
+            other => return ops::arithmetic(other, &left, &right).map(|value| self.session.seal(value)),
         };
         self.compare(compare, &left, &right).map(V::Bool)
     }
@@ -293,7 +290,7 @@ impl<'s, 't> Renderer<'s, 't> {
         let args = self.args(args)?;
         self.session.touch(&input);
         args.touch(self.session);
-        filters::call(self, name, input, args)
+        filters::call(self, name, input, args).map(|value| self.session.seal(value))
     }
 
     /// A call; `caller` is the body of a `{% call %}` block.
@@ -351,6 +348,7 @@ impl<'s, 't> Renderer<'s, 't> {
             return methods::call(self, all, name, args).map(|(value, _)| value);
         }
         let (value, changed) = methods::call(self, base, name, args)?;
+        let value = self.session.seal(value);
         if let Some(changed) = changed {
             self.replace(target, changed)?;
         }

@@ -61,6 +61,9 @@ impl Scope {
     }
 }
 
+/// A variable of a host.
+type Id = (Arc<str>, Arc<str>);
+
 struct Frame {
     host: Arc<str>,
     name: Arc<str>,
@@ -72,9 +75,23 @@ pub(crate) struct Session {
     home: Arc<Scope>,
     hosts: RefCell<HashMap<Arc<str>, Option<Arc<Scope>>>>,
     stack: RefCell<Vec<Frame>>,
-    cache: RefCell<HashMap<(Arc<str>, Arc<str>), V>>,
+    cache: RefCell<HashMap<Id, V>>,
     /// What the template being rendered has used so far.
     taint: Cell<Taint>,
+    /// The secret texts used so far, to keep them out of errors.
+    secrets: RefCell<Vec<Arc<str>>>,
+}
+
+/// Collects the secret texts in `value`. Shorter ones than three characters would mask half of every message.
+fn remember(value: &V, secrets: &mut Vec<Arc<str>>) {
+    match value {
+        V::Str(text) if text.taint.secret && text.text.len() > 2 && !secrets.contains(&text.text) => {
+            secrets.push(Arc::clone(&text.text));
+        }
+        V::List(items) | V::Tuple(items) => items.iter().for_each(|item| remember(item, secrets)),
+        V::Map(map) => map.values().for_each(|item| remember(item, secrets)),
+        _ => {}
+    }
 }
 
 impl Session {
@@ -87,6 +104,7 @@ impl Session {
             stack: RefCell::new(Vec::new()),
             cache: RefCell::new(HashMap::new()),
             taint: Cell::new(Taint::default()),
+            secrets: RefCell::new(Vec::new()),
         }
     }
 
@@ -96,7 +114,29 @@ impl Session {
 
     /// Notes that `value` was used for more than being handed on.
     pub(crate) fn touch(&self, value: &V) {
-        self.taint.set(self.taint.get().join(value.taint()));
+        let taint = value.taint();
+        self.taint.set(self.taint.get().join(taint));
+        if taint.secret {
+            remember(value, &mut self.secrets.borrow_mut());
+        }
+    }
+
+    /// What was just computed: a secret, when one was used before it.
+    pub(crate) fn seal(&self, value: V) -> V {
+        if self.taint.get().secret {
+            let taint = Taint {
+                secret: true,
+                unsafe_: true,
+            };
+            mark(value, taint)
+        } else {
+            value
+        }
+    }
+
+    /// The error as it may be shown: without any secret that was used on the way.
+    pub(crate) fn shown(&self, error: ValueError) -> ValueError {
+        error.masked(&self.secrets.borrow())
     }
 
     pub(crate) fn touch_unsafe(&self) {
@@ -252,7 +292,7 @@ impl Session {
 
     /// `hostvars` or one host's variables as an ordinary mapping.
     pub(crate) fn listed(&self, scope: &Arc<Scope>, value: &V) -> Eval<V> {
-        Renderer::new(self, scope, true, &Map::new()).materialize(value)
+        Renderer::new(self, scope, true, &Map::new()).written_out(value)
     }
 
     /// The raw `value` with every template in it evaluated.
@@ -339,6 +379,13 @@ impl Session {
         convert: bool,
         locals: &Map,
     ) -> Eval<(Vec<V>, Taint)> {
+        let unix;
+        let text = if text.contains('\r') {
+            unix = text.replace("\r\n", "\n").replace('\r', "\n");
+            &unix
+        } else {
+            text
+        };
         let tree = machinery::parse(text, "<template>", syntax).map_err(|e| parse_error(&e))?;
         let outer = self.taint.replace(Taint::default());
         let renderer = Renderer::new(self, scope, convert, locals);

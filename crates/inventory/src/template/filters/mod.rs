@@ -13,7 +13,7 @@ mod yaml_out;
 pub(crate) use lists::{product, sort_values};
 pub(crate) use regexes::compile;
 
-use super::error::ValueError;
+use super::error::{ValueError, ValueErrorKind};
 use super::eval::Renderer;
 use super::session::Session;
 use super::value::{Eval, Number, V};
@@ -123,6 +123,9 @@ impl Call<'_, '_, '_> {
     }
 }
 
+/// The filters that take what is not defined.
+const FIRST: &[&str] = &["default", "d", "mandatory", "type_debug"];
+
 const PREFIXES: &[&str] = &["ansible.builtin.", "ansible.utils.", "ansible.netcommon.", "community.general."];
 
 /// `input | name(args)`.
@@ -145,6 +148,9 @@ pub(crate) fn call(renderer: &Renderer<'_, '_>, name: &str, input: V, args: Args
                 (V::Undefined(_), Some(message)) => {
                     Err(ValueError::filter("mandatory", message.text()?.into_owned()))
                 }
+                (V::Undefined(error), None) if matches!(error.kind(), ValueErrorKind::Undefined { .. }) => {
+                    Err(ValueError::filter("mandatory", error.message()))
+                }
                 (input, _) => input.defined(),
             };
         }
@@ -164,13 +170,13 @@ pub(crate) fn call(renderer: &Renderer<'_, '_>, name: &str, input: V, args: Args
         }
     }
     Err(ValueError::unsupported(format!("the filter '{name}'"))
-        .with_help(nearest(short, FAMILIES.iter().flat_map(|f| f.names.iter().copied()))))
+        .with_help(nearest(short, FIRST.iter().chain(FAMILIES.iter().flat_map(|f| f.names)).copied())))
 }
 
 /// True when `name` is a filter.
 pub(crate) fn exists(name: &str) -> bool {
     let short = PREFIXES.iter().find_map(|p| name.strip_prefix(p)).unwrap_or(name);
-    matches!(short, "default" | "d" | "mandatory" | "type_debug") || FAMILIES.iter().any(|f| f.names.contains(&short))
+    FIRST.contains(&short) || FAMILIES.iter().any(|f| f.names.contains(&short))
 }
 
 /// Filters of one kind.

@@ -58,11 +58,7 @@ pub(super) fn call(c: &Call<'_, '_, '_>) -> Eval<Option<V>> {
                 sort: c.truth_or(sort, true)?,
                 explicit_start: c.truth_or(start, false)?,
             };
-            let value = match c.input {
-                V::HostVars | V::Host(_) => c.renderer.materialize(c.input)?,
-                other => other.clone(),
-            };
-            kept(yaml_out::dump(&value, &settings)?)
+            kept(yaml_out::dump(&c.renderer.written_out(c.input)?, &settings)?)
         }
         "from_yaml" => match c.input {
             V::Str(text) => {
@@ -180,7 +176,7 @@ impl Json {
                 out.push(']');
             }
             V::HostVars | V::Host(_) => {
-                let all = c.renderer.materialize(value)?;
+                let all = c.renderer.written_out(value)?;
                 self.value(c, &all, depth, out)?;
             }
             other => {

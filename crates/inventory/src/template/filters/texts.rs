@@ -8,7 +8,7 @@ use crate::template::value::{Eval, Key, Map, Text, V};
 pub(super) const NAMES: &[&str] = &[
     "upper", "lower", "capitalize", "title", "trim", "string", "replace", "center", "indent", "truncate", "wordwrap",
     "wordcount", "format", "safe", "escape", "e", "forceescape", "striptags", "urlencode", "urldecode", "quote", "comment",
-    "split", "pprint", "ljust", "rjust", "xmlattr",
+    "split", "pprint", "xmlattr",
 ];
 
 pub(super) fn call(c: &Call<'_, '_, '_>) -> Eval<Option<V>> {
@@ -45,7 +45,7 @@ pub(super) fn call(c: &Call<'_, '_, '_>) -> Eval<Option<V>> {
                 Err(_) => c.text()?.replace(&*old, &new),
             }
         }
-        "center" | "ljust" | "rjust" => {
+        "center" => {
             let [width, fill] = c.take(["width", "fillchar"])?;
             let mut args = super::Args::default();
             args.positional.push(V::Int(c.int_or(width, 80)?));

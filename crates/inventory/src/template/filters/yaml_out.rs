@@ -37,12 +37,9 @@ pub(super) fn dump(value: &V, settings: &Settings) -> Eval<String> {
             out.write_indent();
         }
     }
-    let open_ended = out.node(value, false, false)?;
+    out.node(value, false, false)?;
     if !out.out.ends_with('\n') {
         out.out.push('\n');
-    }
-    if open_ended {
-        out.out.push_str("...\n");
     }
     Ok(out.out)
 }
@@ -121,8 +118,8 @@ impl Emitter<'_> {
         before
     }
 
-    /// Writes `value`; true when it is a plain scalar, which leaves a document open.
-    fn node(&mut self, value: &V, in_mapping: bool, simple_key: bool) -> Eval<bool> {
+    /// Writes `value`.
+    fn node(&mut self, value: &V, in_mapping: bool, simple_key: bool) -> Eval<()> {
         match value.check()? {
             V::List(items) | V::Tuple(items) if self.is_flow(value) => {
                 self.indicator("[", true, true, false);
@@ -183,12 +180,12 @@ impl Emitter<'_> {
                     self.indicator("}", false, false, false);
                 }
             }
-            scalar => return self.scalar(scalar, simple_key),
+            scalar => self.scalar(scalar, simple_key)?,
         }
-        Ok(false)
+        Ok(())
     }
 
-    fn scalar(&mut self, value: &V, simple_key: bool) -> Eval<bool> {
+    fn scalar(&mut self, value: &V, simple_key: bool) -> Eval<()> {
         let before = self.deeper(true, false);
         let (text, style) = match value {
             V::None => ("null".to_owned(), Style::Plain),
@@ -204,7 +201,7 @@ impl Emitter<'_> {
             Style::Double => self.double_quoted(&text, split),
         }
         self.indent = before;
-        Ok(matches!(style, Style::Plain))
+        Ok(())
     }
 
     /// PyYAML's choice between no quotes, single and double ones.
