@@ -251,8 +251,13 @@ impl Graph {
                 if others && let Some(ungrouped) = self.groups.get_mut("ungrouped") {
                     ungrouped.hosts.shift_remove(host);
                 }
-            } else if !others && let Some(ungrouped) = self.groups.get_mut("ungrouped") {
-                ungrouped.hosts.insert(host.clone());
+            } else if !others && let Err(message) = self.add_child("ungrouped", host) {
+                found.push(Diagnostic::error(message).at(self.hosts[host].location.clone()));
+            }
+            if &**host == "all" {
+                let message = "`all` is the group of all hosts and cannot be the name of a host";
+                found.push(Diagnostic::error(message).at(self.hosts[host].location.clone()));
+                continue;
             }
             if self.groups.contains_key(host) {
                 let message = format!("`{host}` is the name of both a host and a group");

@@ -116,6 +116,20 @@ fn groups_in_a_circle() {
 }
 
 #[test]
+fn names_of_groups_as_hosts() {
+    check(
+        &[("hosts.ini", "[web]\nall\n")],
+        "hosts.ini",
+        &["error hosts.ini:2:1 `all` is the group of all hosts"],
+    );
+    check(
+        &[("hosts.ini", "[web]\nweb\n")],
+        "hosts.ini",
+        &["warning hosts.ini:2:1 `web` is the name of both"],
+    );
+}
+
+#[test]
 fn yaml_mistakes_have_their_place() {
     let ini = ("hosts.ini", "[web]\nw1\n");
     let cases: [(&str, &[&str]); 14] = [
