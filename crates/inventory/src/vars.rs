@@ -6,8 +6,8 @@
 use crate::diagnostic::Location;
 use crate::template::session::{Scope, Session};
 use crate::template::value::{Key, Map, V};
-pub use crate::template::{ValueError, ValueErrorKind};
 use crate::template::without_omitted;
+pub use crate::template::{ValueError, ValueErrorKind};
 use crate::value::{Secret, Value, Var, VarMap};
 use indexmap::IndexMap;
 use std::fmt;
@@ -137,7 +137,12 @@ impl HostVars {
     #[must_use]
     pub fn with_play_hosts(mut self, hosts: &[Arc<str>]) -> Self {
         let list = Value::List(hosts.iter().map(|h| Value::str(Arc::clone(h))).collect());
-        for name in ["play_hosts", "ansible_play_hosts", "ansible_play_hosts_all", "ansible_play_batch"] {
+        for name in [
+            "play_hosts",
+            "ansible_play_hosts",
+            "ansible_play_hosts_all",
+            "ansible_play_batch",
+        ] {
             self = self.with_magic(name, list.clone());
         }
         self
@@ -156,9 +161,10 @@ impl HostVars {
         let session = Session::new(Arc::clone(&self.scope));
         let value = session.variable(&self.scope, name).and_then(|found| match found {
             None => Ok(None),
-            Some(host @ (V::HostVars | V::Host(_))) => {
-                session.listed(&self.scope, &host)?.into_value(Default::default()).map(Some)
-            }
+            Some(host @ (V::HostVars | V::Host(_))) => session
+                .listed(&self.scope, &host)?
+                .into_value(Default::default())
+                .map(Some),
             Some(value) => value.into_value(Default::default()).map(Some),
         });
         Ok(value.map_err(|e| session.shown(e))?.and_then(without_omitted))

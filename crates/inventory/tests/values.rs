@@ -28,7 +28,11 @@ impl World for Inventory {
     }
     fn groups_of(&self, host: &str) -> Vec<Arc<str>> {
         let has = |hosts: &Vec<Arc<str>>| hosts.iter().any(|h| **h == *host);
-        self.groups.iter().filter(|(_, hosts)| has(hosts)).map(|(name, _)| Arc::clone(name)).collect()
+        self.groups
+            .iter()
+            .filter(|(_, hosts)| has(hosts))
+            .map(|(name, _)| Arc::clone(name))
+            .collect()
     }
     fn inventory_dir(&self) -> Option<PathBuf> {
         self.dir.clone()
@@ -80,13 +84,19 @@ fn one(yaml: &str) -> HostVars {
 
 /// `vm1` and `vm2` in `web`, `vm3` alone.
 fn fleet() -> (HostVars, Arc<Inventory>) {
-    let all = layer("all.yml", "domain: example.org\nfqdn: \"{{ inventory_hostname }}.{{ domain }}\"\n");
+    let all = layer(
+        "all.yml",
+        "domain: example.org\nfqdn: \"{{ inventory_hostname }}.{{ domain }}\"\n",
+    );
     let own = |yaml: &str| vec![Arc::clone(&all), layer("hosts.yml", yaml)];
     let world = Arc::new(Inventory {
         hosts: IndexMap::from_iter([
             ("vm1".into(), own("node_ip: 10.0.0.1\n")),
             ("vm2".into(), own("node_ip: 10.0.0.2\nbroken: \"{{ nope }}\"\n")),
-            ("vm3".into(), own("node_ip: 10.0.0.3\ndomain: other.net\nloops: \"{{ hostvars['vm1'].back }}\"\n")),
+            (
+                "vm3".into(),
+                own("node_ip: 10.0.0.3\ndomain: other.net\nloops: \"{{ hostvars['vm1'].back }}\"\n"),
+            ),
         ]),
         groups: IndexMap::from_iter([
             ("all".into(), vec!["vm1".into(), "vm2".into(), "vm3".into()]),
@@ -96,7 +106,10 @@ fn fleet() -> (HostVars, Arc<Inventory>) {
     });
     let mut layers = world.layers("vm1").expect("vm1 is there");
     layers.push(layer("extra.yml", "back: \"{{ hostvars['vm3'].loops }}\"\n"));
-    (HostVars::new("vm1", layers, Arc::clone(&world) as Arc<dyn World>), world)
+    (
+        HostVars::new("vm1", layers, Arc::clone(&world) as Arc<dyn World>),
+        world,
+    )
 }
 
 fn text(vars: &HostVars, template: &str) -> String {
@@ -114,7 +127,10 @@ fn fails(result: Result<Option<Value>, ValueError>) -> ValueError {
 fn a_broken_variable_that_nobody_uses_is_no_error() {
     let vars = one("good: 1\nbad: \"{{ 1 / 0 }}\"\nworse: \"{{ x y }}\"\n");
     assert_eq!(vars.get("good").unwrap(), Some(Value::Int(1)));
-    assert!(matches!(fails(vars.get("bad")).kind(), ValueErrorKind::Operation { .. }));
+    assert!(matches!(
+        fails(vars.get("bad")).kind(),
+        ValueErrorKind::Operation { .. }
+    ));
     assert!(matches!(fails(vars.get("worse")).kind(), ValueErrorKind::Syntax { .. }));
 }
 
@@ -129,12 +145,22 @@ fn what_is_not_set_is_none_and_required_is_an_error() {
 #[test]
 fn a_variable_that_names_itself_means_the_one_it_overrides() {
     let outer = layer("all.yml", "x: low\nlist: [1]\n");
-    let inner = layer("host.yml", "x: \"{{ x | default('y') }}-high\"\nlist: \"{{ list + [2] }}\"\nz: \"{{ z | default('y') }}\"\n");
+    let inner = layer(
+        "host.yml",
+        "x: \"{{ x | default('y') }}-high\"\nlist: \"{{ list + [2] }}\"\nz: \"{{ z | default('y') }}\"\n",
+    );
     let top = layer("extra.yml", "x: \"{{ x }}!\"\n");
     let vars = host(&[outer, inner, top]);
     assert_eq!(vars.string("x").unwrap().as_deref(), Some("low-high!"));
-    assert_eq!(vars.get("list").unwrap(), Some(Value::List(vec![Value::Int(1), Value::Int(2)])));
-    assert_eq!(vars.string("z").unwrap().as_deref(), Some("y"), "nothing below: undefined, so the default");
+    assert_eq!(
+        vars.get("list").unwrap(),
+        Some(Value::List(vec![Value::Int(1), Value::Int(2)]))
+    );
+    assert_eq!(
+        vars.string("z").unwrap().as_deref(),
+        Some("y"),
+        "nothing below: undefined, so the default"
+    );
 }
 
 #[test]
@@ -170,9 +196,27 @@ fn hostvars_are_evaluated_with_the_other_hosts_variables() {
     assert_eq!(text(&vars, "{{ hostvars['vm2'].fqdn }}"), "vm2.example.org");
     assert_eq!(text(&vars, "{{ hostvars.vm3['fqdn'] }}"), "vm3.other.net");
     assert_eq!(text(&vars, "{{ hostvars['vm2'].inventory_hostname }}"), "vm2");
-    assert_eq!(text(&vars, "{{ groups['web'] | map('extract', hostvars, 'node_ip') | join(',') }}"), "10.0.0.1,10.0.0.2");
-    assert_eq!(text(&vars, "{{ hostvars | length }}{{ 'vm3' in hostvars }}{{ 'vm9' in hostvars }}"), "3TrueFalse");
-    assert_eq!(text(&vars, "{% for h in groups.all %}{{ hostvars[h].get('node_ip', '-') }};{% endfor %}"), "10.0.0.1;10.0.0.2;10.0.0.3;");
+    assert_eq!(
+        text(
+            &vars,
+            "{{ groups['web'] | map('extract', hostvars, 'node_ip') | join(',') }}"
+        ),
+        "10.0.0.1,10.0.0.2"
+    );
+    assert_eq!(
+        text(
+            &vars,
+            "{{ hostvars | length }}{{ 'vm3' in hostvars }}{{ 'vm9' in hostvars }}"
+        ),
+        "3TrueFalse"
+    );
+    assert_eq!(
+        text(
+            &vars,
+            "{% for h in groups.all %}{{ hostvars[h].get('node_ip', '-') }};{% endfor %}"
+        ),
+        "10.0.0.1;10.0.0.2;10.0.0.3;"
+    );
     let error = vars.render("{{ hostvars['vm9'].node_ip }}", None).unwrap_err();
     assert!(error.help().is_some_and(|h| h.contains("no host 'vm9'")), "{error:?}");
 }
@@ -196,17 +240,31 @@ fn magic_names() {
         .with_magic("role_path", Value::str("/roles/x"));
     let template = "{{ inventory_hostname_short }} {{ group_names }} {{ groups.web | length }} {{ ansible_check_mode }} \
                     {{ ansible_play_hosts }} {{ playbook_dir }} {{ role_path }} {{ inventory_file }}";
-    assert_eq!(text(&vars, template), "vm1 ['web'] 2 True ['vm1'] /plays /roles/x /inv/hosts.ini");
-    assert_eq!(vars.render("{{ ansible_check_mode }}", None).unwrap(), Value::Bool(true));
-    assert_eq!(text(&vars, "{{ vars['fqdn'] }} {{ lookup('vars', 'fqdn') }}"), "vm1.example.org vm1.example.org");
+    assert_eq!(
+        text(&vars, template),
+        "vm1 ['web'] 2 True ['vm1'] /plays /roles/x /inv/hosts.ini"
+    );
+    assert_eq!(
+        vars.render("{{ ansible_check_mode }}", None).unwrap(),
+        Value::Bool(true)
+    );
+    assert_eq!(
+        text(&vars, "{{ vars['fqdn'] }} {{ lookup('vars', 'fqdn') }}"),
+        "vm1.example.org vm1.example.org"
+    );
 }
 
 #[test]
 fn role_defaults_lie_below_facts_and_facts_below_the_inventory() {
     let vars = one("pinned: inventory\n")
-        .with_defaults(layer("defaults.yml", "pinned: default\nfact: default\nonly: default\nderived: \"{{ pinned }}\"\n"))
+        .with_defaults(layer(
+            "defaults.yml",
+            "pinned: default\nfact: default\nonly: default\nderived: \"{{ pinned }}\"\n",
+        ))
         .with_facts(layer("facts.yml", "pinned: told\nfact: told\n"));
-    let all: Vec<_> = ["pinned", "fact", "only", "derived"].map(|n| vars.string(n).unwrap().unwrap()).to_vec();
+    let all: Vec<_> = ["pinned", "fact", "only", "derived"]
+        .map(|n| vars.string(n).unwrap().unwrap())
+        .to_vec();
     assert_eq!(all, ["inventory", "told", "default", "inventory"]);
     let vars = vars.with_layer(layer("task.yml", "pinned: task\n"));
     assert_eq!(vars.string("derived").unwrap().as_deref(), Some("task"));
@@ -215,12 +273,22 @@ fn role_defaults_lie_below_facts_and_facts_below_the_inventory() {
 #[test]
 fn an_unknown_fact_is_told_apart_from_a_mistake() {
     let vars = one("ip: \"{{ ansible_default_ipv4.address }}\"\ntypo: \"{{ ansible_usr }}\"\n");
-    for name in ["ansible_default_ipv4", "ansible_distribution_release", "ansible_processor_vcpus", "ansible_facts"] {
+    for name in [
+        "ansible_default_ipv4",
+        "ansible_distribution_release",
+        "ansible_processor_vcpus",
+        "ansible_facts",
+    ] {
         let error = vars.require(name).unwrap_err();
         assert_eq!(error.kind(), &ValueErrorKind::NeedsFact { name: name.into() });
     }
-    assert!(matches!(fails(vars.get("ip")).kind(), ValueErrorKind::NeedsFact { name } if name == "ansible_default_ipv4"));
-    assert!(matches!(fails(vars.get("typo")).kind(), ValueErrorKind::Undefined { .. }));
+    assert!(
+        matches!(fails(vars.get("ip")).kind(), ValueErrorKind::NeedsFact { name } if name == "ansible_default_ipv4")
+    );
+    assert!(matches!(
+        fails(vars.get("typo")).kind(),
+        ValueErrorKind::Undefined { .. }
+    ));
     let vars = vars.with_facts(layer("facts", "ansible_default_ipv4: {address: 10.1.1.1}\n"));
     assert_eq!(vars.string("ip").unwrap().as_deref(), Some("10.1.1.1"));
     let missing = vars.render("{{ ansible_default_ipv4.gateway }}", None).unwrap_err();
@@ -236,15 +304,23 @@ fn what_is_made_of_a_secret_is_a_secret() {
             "user: admin\nurl: \"db://{{ user }}:{{ password }}@h\"\nencoded: \"{{ password | b64encode }}\"\nchosen: \"{{ 'a' if password else 'b' }}\"\nplain: \"{{ user }}\"\nlist: [\"{{ user }}\", \"{{ password }}\"]\ntest: \"{{ password is defined }}\"\nindirect: \"{{ url | length }}\"\n",
         ),
     ]);
-    assert_eq!(vars.secret("password").unwrap().unwrap().expose(), "s3cr3t {{ not_a_template }}");
+    assert_eq!(
+        vars.secret("password").unwrap().unwrap().expose(),
+        "s3cr3t {{ not_a_template }}"
+    );
     for name in ["password", "url", "encoded", "chosen", "indirect"] {
         let value = vars.get(name).unwrap().unwrap();
         assert!(matches!(value, Value::Secret(_)), "{name}: {value:?}");
         assert!(!format!("{value:?}").contains("s3cr3t"));
     }
-    assert_eq!(vars.secret("url").unwrap().unwrap().expose(), "db://admin:s3cr3t {{ not_a_template }}@h");
+    assert_eq!(
+        vars.secret("url").unwrap().unwrap().expose(),
+        "db://admin:s3cr3t {{ not_a_template }}@h"
+    );
     assert_eq!(vars.get("plain").unwrap(), Some(Value::str("admin")));
-    let Some(Value::List(items)) = vars.get("list").unwrap() else { panic!() };
+    let Some(Value::List(items)) = vars.get("list").unwrap() else {
+        panic!()
+    };
     assert_eq!(items[0], Value::str("admin"), "only what holds the secret is one");
     assert!(matches!(items[1], Value::Secret(_)));
     assert_eq!(vars.get("test").unwrap(), Some(Value::Bool(true)));
@@ -256,14 +332,28 @@ fn a_secret_inside_a_mapping_taints_what_uses_it_and_no_more() {
         (Arc::from("user"), Value::str("admin")),
         (Arc::from("pass"), Value::Secret(Secret::new("hidden".into()))),
     ]));
-    let db = VarMap::from_iter([(Arc::from("db"), Var { value: map, location: None })]);
+    let db = VarMap::from_iter([(
+        Arc::from("db"),
+        Var {
+            value: map,
+            location: None,
+        },
+    )]);
     let vars = host(&[Arc::new(db)]);
     assert_eq!(vars.render("{{ db.user }}", None).unwrap(), Value::str("admin"));
     assert!(matches!(vars.render("{{ db.pass }}", None).unwrap(), Value::Secret(_)));
-    for template in ["{{ db | to_json }}", "{{ db.values() | join }}", "{{ 'x' ~ db }}", "{{ vars | to_json }}", "{{ vars }}x"] {
+    for template in [
+        "{{ db | to_json }}",
+        "{{ db.values() | join }}",
+        "{{ 'x' ~ db }}",
+        "{{ vars | to_json }}",
+        "{{ vars }}x",
+    ] {
         assert!(vars.render(template, None).unwrap().holds_secret(), "{template}");
     }
-    let Value::Map(copy) = vars.render("{{ db }}", None).unwrap() else { panic!() };
+    let Value::Map(copy) = vars.render("{{ db }}", None).unwrap() else {
+        panic!()
+    };
     assert_eq!(copy["user"], Value::str("admin"));
     assert!(copy["pass"].holds_secret());
 }
@@ -271,7 +361,9 @@ fn a_secret_inside_a_mapping_taints_what_uses_it_and_no_more() {
 #[test]
 fn a_file_made_with_a_secret_says_so_and_does_not_show_it() {
     let vars = host(&[secret("password", "hidden")]);
-    let rendered = vars.render_template("x.j2", "p={{ password }}\n", &VarMap::new()).unwrap();
+    let rendered = vars
+        .render_template("x.j2", "p={{ password }}\n", &VarMap::new())
+        .unwrap();
     assert!(rendered.secret);
     assert_eq!(rendered.text, "p=hidden\n");
     assert!(!format!("{rendered:?}").contains("hidden"));
@@ -336,10 +428,17 @@ fn an_error_names_the_very_character() {
 #[test]
 fn an_error_in_a_file_names_its_line_and_column() {
     let vars = one("a: 1\n");
-    let error = vars.render_file("nginx.conf.j2", "one\ntwo {{ a }}\n  {{ a.b.c }}\n", &VarMap::new()).unwrap_err();
-    assert_eq!(error.location().map(ToString::to_string).as_deref(), Some("nginx.conf.j2:3:6"));
+    let error = vars
+        .render_file("nginx.conf.j2", "one\ntwo {{ a }}\n  {{ a.b.c }}\n", &VarMap::new())
+        .unwrap_err();
+    assert_eq!(
+        error.location().map(ToString::to_string).as_deref(),
+        Some("nginx.conf.j2:3:6")
+    );
     assert_eq!(error.location().and_then(|l| l.text.as_deref()), Some("  {{ a.b.c }}"));
-    let error = vars.render_file("x.j2", "#jinja2: trim_blocks: False\nok\n{% if %}\n", &VarMap::new()).unwrap_err();
+    let error = vars
+        .render_file("x.j2", "#jinja2: trim_blocks: False\nok\n{% if %}\n", &VarMap::new())
+        .unwrap_err();
     assert!(matches!(error.kind(), ValueErrorKind::Syntax { .. }));
     assert_eq!(error.location().map(|l| l.line), Some(3));
 }
@@ -347,9 +446,18 @@ fn an_error_in_a_file_names_its_line_and_column() {
 #[test]
 fn a_wrong_name_gets_the_nearest_as_help() {
     let vars = one("a: 1\n");
-    let help = |template: &str| vars.render(template, None).unwrap_err().help().unwrap_or_default().to_owned();
+    let help = |template: &str| {
+        vars.render(template, None)
+            .unwrap_err()
+            .help()
+            .unwrap_or_default()
+            .to_owned()
+    };
     assert_eq!(help("{{ a | defualt(1) }}"), "did you mean 'default'?");
-    assert_eq!(help("{{ a | regex_repace('a', 'b') }}"), "did you mean 'regex_replace'?");
+    assert_eq!(
+        help("{{ a | regex_repace('a', 'b') }}"),
+        "did you mean 'regex_replace'?"
+    );
     assert_eq!(help("{{ a is defind }}"), "did you mean 'defined'?");
 }
 
@@ -357,7 +465,11 @@ fn a_wrong_name_gets_the_nearest_as_help() {
 fn extra_names_of_a_template_file_come_first() {
     let vars = one("a: outer\nb: \"{{ a }}\"\n");
     let extra = layer("extra", "a: \"inner {{ b }}\"\n");
-    assert_eq!(vars.render_file("x.j2", "{{ a }}\n# {{ ansible_managed }}\n", &extra).unwrap(), "inner outer\n# Ansible managed\n");
+    assert_eq!(
+        vars.render_file("x.j2", "{{ a }}\n# {{ ansible_managed }}\n", &extra)
+            .unwrap(),
+        "inner outer\n# Ansible managed\n"
+    );
 }
 
 #[test]
@@ -385,7 +497,10 @@ fn typed_reading_is_lenient_and_says_what_was_wanted() {
     assert_eq!(vars.string_list("words", true).unwrap().unwrap(), ["a", "b", "c"]);
     assert_eq!(vars.map("map").unwrap().unwrap()["k"], Value::str("8080"));
     let error = vars.bool("maybe").unwrap_err();
-    assert_eq!(error.to_string(), "'maybe' must be a boolean (yes or no), and it is a string (all.yml:4:1)");
+    assert_eq!(
+        error.to_string(),
+        "'maybe' must be a boolean (yes or no), and it is a string (all.yml:4:1)"
+    );
     assert!(vars.int("float").is_err());
     assert!(vars.string("list").is_err());
     assert!(vars.string_list("words", false).is_err());
@@ -404,8 +519,13 @@ fn conditions() {
 fn lookups_that_would_act_are_refused() {
     let vars = one("a: 1\n");
     for plugin in ["pipe", "url", "password", "lines"] {
-        let error = vars.render(&format!("{{{{ lookup('{plugin}', 'x') }}}}"), None).unwrap_err();
-        assert!(matches!(error.kind(), ValueErrorKind::Lookup { message, .. } if message.starts_with("refused")), "{error}");
+        let error = vars
+            .render(&format!("{{{{ lookup('{plugin}', 'x') }}}}"), None)
+            .unwrap_err();
+        assert!(
+            matches!(error.kind(), ValueErrorKind::Lookup { message, .. } if message.starts_with("refused")),
+            "{error}"
+        );
     }
 }
 
@@ -419,10 +539,21 @@ fn files_are_looked_up_beside_the_inventory() {
         dir: Some(dir.path().to_owned()),
         ..Inventory::default()
     };
-    let vars = HostVars::new("vm1", vec![layer("a.yml", "f: \"{{ lookup('file', 'a.txt') }}\"\n")], Arc::new(world));
-    assert_eq!(vars.get("f").unwrap(), Some(Value::Unsafe("in files {{ 1 + 1 }}".into())), "never a template");
+    let vars = HostVars::new(
+        "vm1",
+        vec![layer("a.yml", "f: \"{{ lookup('file', 'a.txt') }}\"\n")],
+        Arc::new(world),
+    );
+    assert_eq!(
+        vars.get("f").unwrap(),
+        Some(Value::Unsafe("in files {{ 1 + 1 }}".into())),
+        "never a template"
+    );
     assert_eq!(text(&vars, "{{ lookup('file', 'b.txt') }}"), "beside");
-    assert_eq!(text(&vars, "{{ lookup('first_found', ['zz', 'b.txt']) | basename }}"), "b.txt");
+    assert_eq!(
+        text(&vars, "{{ lookup('first_found', ['zz', 'b.txt']) | basename }}"),
+        "b.txt"
+    );
     assert!(vars.render("{{ lookup('file', 'zz') }}", None).is_err());
 }
 
@@ -451,7 +582,10 @@ fn address_filters_answer_as_ansible_utils_does() {
     let vars = one("a: 1\n");
     for (template, expected) in [
         ("{{ '192.168.1.5/24' | ipaddr }}", "192.168.1.5/24"),
-        ("{{ '192.168.1.5/24' | ansible.utils.ipaddr('address') }}", "192.168.1.5"),
+        (
+            "{{ '192.168.1.5/24' | ansible.utils.ipaddr('address') }}",
+            "192.168.1.5",
+        ),
         ("{{ '192.168.1.5/24' | ipaddr('network') }}", "192.168.1.0"),
         ("{{ '192.168.1.5/24' | ipaddr('netmask') }}", "255.255.255.0"),
         ("{{ '192.168.1.5/24' | ipaddr('broadcast') }}", "192.168.1.255"),
@@ -461,10 +595,19 @@ fn address_filters_answer_as_ansible_utils_does() {
         ("{{ '192.168.1.0/24' | ipaddr(-2) }}", "192.168.1.254/24"),
         ("{{ '192.168.1.0/24' | ipaddr('size') }}", "256"),
         ("{{ '10.0.0.0/255.255.0.0' | ipaddr('prefix') }}", "16"),
-        ("{{ ['1.2.3.4', 'x', '::1', '10.0.0.0/8'] | ipaddr | join(' ') }}", "1.2.3.4 ::1 10.0.0.0/8"),
+        (
+            "{{ ['1.2.3.4', 'x', '::1', '10.0.0.0/8'] | ipaddr | join(' ') }}",
+            "1.2.3.4 ::1 10.0.0.0/8",
+        ),
         ("{{ ['1.2.3.4', '::1'] | ipv4 | join }}", "1.2.3.4"),
-        ("{{ ['1.2.3.4', '10.0.0.1', '172.16.5.4'] | ipaddr('private') | join(' ') }}", "10.0.0.1 172.16.5.4"),
-        ("{{ ['192.168.1.7', '10.0.0.1'] | ipaddr('192.168.0.0/16') | join }}", "192.168.1.7"),
+        (
+            "{{ ['1.2.3.4', '10.0.0.1', '172.16.5.4'] | ipaddr('private') | join(' ') }}",
+            "10.0.0.1 172.16.5.4",
+        ),
+        (
+            "{{ ['192.168.1.7', '10.0.0.1'] | ipaddr('192.168.0.0/16') | join }}",
+            "192.168.1.7",
+        ),
         ("{{ '10.0.0.0/24' | nthhost(5) }}", "10.0.0.5"),
         ("{{ '10.0.0.0/16' | ipsubnet(24, 3) }}", "10.0.3.0/24"),
         ("{{ '10.0.0.0/16' | ipsubnet(24) }}", "256"),
@@ -483,7 +626,9 @@ fn values_may_be_shared_between_threads() {
     let (vars, _) = fleet();
     shared(&vars);
     let names: Vec<String> = std::thread::scope(|s| {
-        let workers: Vec<_> = (0..4).map(|_| s.spawn(|| vars.string("fqdn").unwrap().unwrap())).collect();
+        let workers: Vec<_> = (0..4)
+            .map(|_| s.spawn(|| vars.string("fqdn").unwrap().unwrap()))
+            .collect();
         workers.into_iter().map(|w| w.join().unwrap()).collect()
     });
     assert!(names.iter().all(|n| n == "vm1.example.org"));
@@ -494,5 +639,185 @@ fn a_file_with_a_wrong_extra_name_fails_with_its_place() {
     let vars = one("a: 1\n");
     let extra = layer("play.yml", "b: 1\nc: \"{{ nope }}\"\n");
     let error = vars.render_file("x.j2", "{{ c }}", &extra).unwrap_err();
-    assert_eq!(error.location().map(ToString::to_string).as_deref(), Some("play.yml:2:8"));
+    assert_eq!(
+        error.location().map(ToString::to_string).as_deref(),
+        Some("play.yml:2:8")
+    );
+}
+
+#[test]
+fn deep_nesting_ends_in_an_error_and_not_in_a_crash() {
+    let mut yaml = String::from("v0: 1\n");
+    for i in 1..60 {
+        let open = "[".repeat(30) + "(v" + &(i - 1).to_string() + ")" + &"]".repeat(30);
+        yaml.push_str(&format!("v{i}: \"{{{{ {open} }}}}\"\n"));
+    }
+    let vars = one(&yaml);
+    assert!(vars.get("v5").is_ok());
+    assert!(matches!(fails(vars.get("v59")).kind(), ValueErrorKind::Limit { .. }));
+    for open in ["(", "[", "{'a':", "not ", "-", "f("] {
+        let template = format!("{{{{ {}1 }}}}", open.repeat(5000));
+        assert!(vars.render(&template, None).is_err());
+    }
+    let blocks = |n: usize| "{% if 1 %}".repeat(n) + "x" + &"{% endif %}".repeat(n);
+    assert_eq!(text(&vars, &blocks(30)), "x");
+    assert!(vars.render(&blocks(2000), None).is_err());
+    let sum = |n: usize| format!("{{{{ 1{} }}}}", " + 1".repeat(n));
+    assert_eq!(text(&vars, &sum(150)), "151");
+    assert!(vars.render(&sum(100_000), None).is_err());
+    let macros = "{% macro m(n) %}{% if n %}{{ [[[[[[m(n - 1)]]]]]] }}{% endif %}{% endmacro %}{{ m(39) }}";
+    let _ = vars.render(macros, None);
+}
+
+/// Any sequence of template parts gives a value or an error, never a panic.
+#[test]
+fn no_template_makes_it_panic() {
+    const PARTS: &[&str] = &[
+        "{{ ",
+        " }}",
+        "{% if ",
+        " %}",
+        "{% endif %}",
+        "{% for x in ",
+        "{% endfor %}",
+        "{% set y = ",
+        "a",
+        "l",
+        "d",
+        "s",
+        "n",
+        "é",
+        "'é'",
+        "'%'",
+        "'{}'",
+        "'a.b'",
+        "''",
+        "0",
+        "1",
+        "-1",
+        "1.5",
+        "[",
+        "]",
+        "(",
+        ")",
+        "{",
+        "}",
+        ":",
+        ",",
+        ".",
+        "|",
+        " + ",
+        " - ",
+        " * ",
+        " / ",
+        " // ",
+        " % ",
+        " ** ",
+        " ~ ",
+        " in ",
+        " is ",
+        " not ",
+        " and ",
+        " or ",
+        " == ",
+        " < ",
+        " if ",
+        " else ",
+        "join",
+        "split(",
+        "format(",
+        "regex_replace('é*', 'x')",
+        "regex_search('(.)', '\\\\1')",
+        "to_nice_yaml",
+        "to_yaml",
+        "to_json",
+        "ipaddr('1')",
+        "ipsubnet(24, 1)",
+        "nthhost(-1)",
+        "default(1)",
+        "int",
+        "float",
+        "round(-2)",
+        "truncate(3)",
+        "wordwrap(2)",
+        "indent(1)",
+        "center(7)",
+        "b64decode",
+        "b64encode",
+        "splitext",
+        "dirname",
+        "urlsplit",
+        "relpath",
+        "human_to_bytes",
+        "human_readable",
+        "filesizeformat",
+        "comment",
+        "quote",
+        "title",
+        "dictsort",
+        "groupby('a')",
+        "batch(2)",
+        "slice(2)",
+        "flatten",
+        "first",
+        "last",
+        "sum",
+        "sort",
+        "unique",
+        "combine",
+        "dict2items",
+        "version('1', '<')",
+        "match('a')",
+        ".format(1, x=2)",
+        ".split('é')",
+        ".items()",
+        ".zfill(5)",
+        ".center(5)",
+        ".title()",
+        "[1:]",
+        "[::-1]",
+        "[-1]",
+        "[0]",
+        ".x",
+        "hash('md5')",
+        "to_uuid",
+        "from_yaml",
+        "from_json",
+        "\\",
+        "\"",
+        "'",
+        "{#",
+        "#}",
+        "{%- raw %}",
+        "{% endraw %}",
+        "\n",
+    ];
+    let vars = one("a: \"x é\"\nl: [1, \"é\", null]\nd: {k: [1], \"é\": {x: 1.5}}\ns: \"10.0.0.0/8\"\nn: -7\n");
+    let mut state = 0x9e37_79b9_7f4a_7c15u64;
+    let mut next = |limit: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state % limit as u64) as usize
+    };
+    let mut fine = 0;
+    for round in 0..30_000 {
+        let mut template = String::new();
+        if round % 2 == 0 {
+            // Filters and methods on real values get further than loose parts.
+            template = format!("{{{{ {}", ["a", "l", "d", "s", "n", "'é'", "1.5", "''"][next(8)]);
+            for _ in 0..1 + next(3) {
+                template.push_str(if next(3) == 0 { "" } else { " | " });
+                template.push_str(PARTS[46 + next(PARTS.len() - 46)]);
+            }
+            template.push_str(" }}");
+        } else {
+            for _ in 0..1 + next(12) {
+                template.push_str(PARTS[next(PARTS.len())]);
+            }
+        }
+        fine += usize::from(vars.render(&template, None).is_ok());
+        let _ = vars.render_file("x.j2", &template, &VarMap::new());
+    }
+    assert!(fine > 1000, "only {fine} of the templates were valid");
 }

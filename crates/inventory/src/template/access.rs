@@ -31,9 +31,7 @@ impl Renderer<'_, '_> {
             // What `groupby` gives: a pair with names.
             V::Tuple(items) if items.len() == 2 && name == "grouper" => Ok(Some(items[0].clone())),
             V::Tuple(items) if items.len() == 2 && name == "list" => Ok(Some(items[1].clone())),
-            V::Macro(number) if name == "name" => {
-                Ok(self.macros.borrow().get(*number).map(|m| V::str(m.decl.name)))
-            }
+            V::Macro(number) if name == "name" => Ok(self.macros.borrow().get(*number).map(|m| V::str(m.decl.name))),
             _ => self.item(base, &V::str(name)),
         }
     }
@@ -54,9 +52,7 @@ impl Renderer<'_, '_> {
             }
             V::HostVars => {
                 let name = key.text()?;
-                self.session
-                    .scope(&name)
-                    .map(|scope| V::Host(Arc::clone(&scope.host)))
+                self.session.scope(&name).map(|scope| V::Host(Arc::clone(&scope.host)))
             }
             V::Host(host) => match self.session.scope(host) {
                 Some(scope) => self.session.variable(&scope, &key.text()?)?,

@@ -19,6 +19,8 @@ pub(crate) const OMIT: &str = "__omit_place_holder__9a1f0c55d2b84b6c";
 
 /// How many variables may need each other in a row.
 const MAX_DEPTH: usize = 60;
+/// How many expressions may be open at once; keeps deep templates from using up the stack.
+pub(crate) const MAX_OPEN: usize = 200;
 /// How large a text or list an evaluation may make.
 pub(crate) const MAX_SIZE: usize = 64 << 20;
 
@@ -78,6 +80,8 @@ pub(crate) struct Session {
     cache: RefCell<HashMap<Id, V>>,
     /// What the template being rendered has used so far.
     taint: Cell<Taint>,
+    /// How many expressions are open, one inside the other.
+    pub(crate) depth: Cell<usize>,
     /// The secret texts used so far, to keep them out of errors.
     secrets: RefCell<Vec<Arc<str>>>,
 }
@@ -104,6 +108,7 @@ impl Session {
             stack: RefCell::new(Vec::new()),
             cache: RefCell::new(HashMap::new()),
             taint: Cell::new(Taint::default()),
+            depth: Cell::new(0),
             secrets: RefCell::new(Vec::new()),
         }
     }
@@ -145,7 +150,6 @@ impl Session {
             unsafe_: true,
         }));
     }
-
 
     /// The variables of `host`, when the inventory knows it.
     pub(crate) fn scope(&self, host: &str) -> Option<Arc<Scope>> {
@@ -329,8 +333,7 @@ impl Session {
                     }
                 }
                 _ => {
-                    if let Some(Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Null) =
-                        scope.magic.get(name)
+                    if let Some(Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Null) = scope.magic.get(name)
                         && let Some(value) = self.magic(scope, name)?
                     {
                         return Ok(value);
@@ -386,6 +389,11 @@ impl Session {
         } else {
             text
         };
+        if source::is_too_deep(text) {
+            return Err(ValueError::new(ValueErrorKind::Limit {
+                message: "the template nests deeper than 40 levels or strings together more than 500 operators".into(),
+            }));
+        }
         let tree = machinery::parse(text, "<template>", syntax).map_err(|e| parse_error(&e))?;
         let outer = self.taint.replace(Taint::default());
         let renderer = Renderer::new(self, scope, convert, locals);
@@ -406,9 +414,7 @@ fn self_reference(error: &ValueError, name: &str) -> bool {
 }
 
 fn parse_error(error: &minijinja::Error) -> ValueError {
-    let message = error
-        .detail()
-        .map_or_else(|| error.kind().to_string(), str::to_owned);
+    let message = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
     let result = ValueError::syntax(message);
     match (error.range(), error.line()) {
         (Some(range), Some(line)) => result.span(range.start, u32::try_from(line).unwrap_or(0)),
@@ -441,11 +447,7 @@ pub(crate) fn mark(value: V, taint: Taint) -> V {
         }
         V::List(items) => V::list(items.iter().map(|v| mark(v.clone(), taint)).collect()),
         V::Tuple(items) => V::tuple(items.iter().map(|v| mark(v.clone(), taint)).collect()),
-        V::Map(map) => V::map(
-            map.iter()
-                .map(|(k, v)| (k.clone(), mark(v.clone(), taint)))
-                .collect(),
-        ),
+        V::Map(map) => V::map(map.iter().map(|(k, v)| (k.clone(), mark(v.clone(), taint))).collect()),
         other => other,
     }
 }
