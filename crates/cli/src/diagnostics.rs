@@ -29,10 +29,7 @@ pub fn report(found: &[Diagnostic], look: &Look) {
 pub fn render(found: &[Diagnostic], paint: Paint) -> String {
     let mut sorted: Vec<&Diagnostic> = found.iter().collect();
     sorted.sort_by_key(|d| {
-        let place = d
-            .location
-            .as_ref()
-            .map(|l| (l.file.clone(), l.line, l.column));
+        let place = d.location.as_ref().map(|l| (l.file.clone(), l.line, l.column));
         (!d.is_error(), place)
     });
     sorted.dedup();
@@ -54,27 +51,15 @@ fn one(diagnostic: &Diagnostic, paint: Paint) -> String {
         true => ("error", Tone::Bad),
         false => ("warning", Tone::Notice),
     };
-    let message = paint.tone(
-        Tone::Strong,
-        &format!(": {}", neutral_line(&diagnostic.message)),
-    );
+    let message = paint.tone(Tone::Strong, &format!(": {}", neutral_line(&diagnostic.message)));
     let mut lines = vec![format!("{}{message}", paint.tone(tone, word))];
     let places: Vec<(&Location, Option<&str>)> = diagnostic
         .location
         .iter()
         .map(|l| (l, None))
-        .chain(
-            diagnostic
-                .related
-                .iter()
-                .map(|(l, what)| (l, Some(what.as_str()))),
-        )
+        .chain(diagnostic.related.iter().map(|(l, what)| (l, Some(what.as_str()))))
         .collect();
-    let gutter = places
-        .iter()
-        .map(|(l, _)| l.line.to_string().len())
-        .max()
-        .unwrap_or(1);
+    let gutter = places.iter().map(|(l, _)| l.line.to_string().len()).max().unwrap_or(1);
     for (location, what) in &places {
         place(&mut lines, location, *what, gutter, tone, paint);
     }
@@ -92,17 +77,8 @@ fn one(diagnostic: &Diagnostic, paint: Paint) -> String {
     lines.join("\n")
 }
 
-fn place(
-    lines: &mut Vec<String>,
-    location: &Location,
-    what: Option<&str>,
-    gutter: usize,
-    tone: Tone,
-    paint: Paint,
-) {
-    let what = what
-        .map(|w| format!(" ({})", neutral_line(w)))
-        .unwrap_or_default();
+fn place(lines: &mut Vec<String>, location: &Location, what: Option<&str>, gutter: usize, tone: Tone, paint: Paint) {
+    let what = what.map(|w| format!(" ({})", neutral_line(w))).unwrap_or_default();
     let indent = " ".repeat(gutter);
     lines.push(format!(
         "{indent}{} {}{what}",
@@ -120,11 +96,7 @@ fn place(
         paint.tone(Tone::Place, &format!("{:>gutter$}", location.line))
     ));
     if let Some(caret) = caret {
-        lines.push(format!(
-            "{indent} {bar} {}{}",
-            " ".repeat(caret),
-            paint.tone(tone, "^")
-        ));
+        lines.push(format!("{indent} {bar} {}{}", " ".repeat(caret), paint.tone(tone, "^")));
     }
 }
 
@@ -138,16 +110,12 @@ fn excerpt(line: &str, column: usize) -> (String, Option<usize>) {
         from = at.unwrap_or(0).saturating_sub(LINE_COLUMNS / 2);
     }
     let to = chars.len().min(from + LINE_COLUMNS);
-    let part = |range: std::ops::Range<usize>| {
-        neutral_line_keeping_spaces(&chars[range].iter().collect::<String>())
-    };
+    let part = |range: std::ops::Range<usize>| neutral_line_keeping_spaces(&chars[range].iter().collect::<String>());
     let before = if from > 0 { "..." } else { "" };
     let after = if to < chars.len() { "..." } else { "" };
     let caret = at.map(|at| width(before) + width(&part(from..at)));
     (
-        format!("{before}{}{after}", part(from..to))
-            .trim_end()
-            .to_owned(),
+        format!("{before}{}{after}", part(from..to)).trim_end().to_owned(),
         caret,
     )
 }
@@ -164,9 +132,7 @@ fn masked(line: &str) -> String {
         for (start, _) in lower.match_indices(name) {
             // The rest of the name, then the sign between name and value.
             let rest = &line[start..];
-            let Some(sign) =
-                rest.find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-' | '"' | '\'')))
-            else {
+            let Some(sign) = rest.find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-' | '"' | '\''))) else {
                 continue;
             };
             let after = rest[sign..].trim_start();
@@ -181,11 +147,7 @@ fn masked(line: &str) -> String {
     }
     match best {
         Some(value) => {
-            let space = if line[value..].starts_with(' ') {
-                " "
-            } else {
-                ""
-            };
+            let space = if line[value..].starts_with(' ') { " " } else { "" };
             format!("{}{space}***", &line[..value])
         }
         None => line.to_owned(),
@@ -210,12 +172,7 @@ mod tests {
     use std::sync::Arc;
 
     fn at(file: &str, line: u32, column: u32, text: &str) -> Location {
-        Location::at(
-            Arc::from(Path::new(file)),
-            line,
-            column,
-            Some(Arc::from(text)),
-        )
+        Location::at(Arc::from(Path::new(file)), line, column, Some(Arc::from(text)))
     }
 
     fn shown(found: &[Diagnostic]) -> String {

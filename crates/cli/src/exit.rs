@@ -88,13 +88,7 @@ mod tests {
     fn pending_changes_do_not_hide_what_is_wrong() {
         assert_eq!(Exit::of_run(RunOutcome::Ok, true), Exit::Pending);
         assert_eq!(Exit::of_run(RunOutcome::Failed, true), Exit::Failed);
-        assert_eq!(
-            Exit::of_run(RunOutcome::Unreachable, true),
-            Exit::Unreachable
-        );
-        assert_eq!(
-            Exit::of_run(RunOutcome::Interrupted, false),
-            Exit::Interrupted
-        );
+        assert_eq!(Exit::of_run(RunOutcome::Unreachable, true), Exit::Unreachable);
+        assert_eq!(Exit::of_run(RunOutcome::Interrupted, false), Exit::Interrupted);
     }
 }

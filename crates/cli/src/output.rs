@@ -35,13 +35,7 @@ impl Look {
         )
     }
 
-    fn choose(
-        color: Color,
-        plain: bool,
-        out: bool,
-        err: bool,
-        size: Option<(usize, usize)>,
-    ) -> Self {
+    fn choose(color: Color, plain: bool, out: bool, err: bool, size: Option<(usize, usize)>) -> Self {
         let colored = |terminal: bool| match color {
             Color::Always => true,
             Color::Never => false,

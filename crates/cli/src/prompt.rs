@@ -48,22 +48,18 @@ impl PromptError {
                  or run from a terminal"
             }
             Self::Interrupted | Self::Io { .. } => "run the command again",
-            Self::File { .. } => {
-                "the file holds the password in its first line and is readable by you"
-            }
+            Self::File { .. } => "the file holds the password in its first line and is readable by you",
         }
     }
 }
 
-/// Asks for `what`. Nothing that is typed is shown.
-pub fn ask(what: &str) -> Result<Secret, PromptError> {
+/// Asks for `what`. Nothing that is typed is shown. `None`: only Enter was pressed.
+pub fn ask(what: &str) -> Result<Option<Secret>, PromptError> {
     let io_error = |source| PromptError::Io {
         what: what.to_owned(),
         source,
     };
-    let no_terminal = || PromptError::NoTerminal {
-        what: what.to_owned(),
-    };
+    let no_terminal = || PromptError::NoTerminal { what: what.to_owned() };
     let mut tty = OpenOptions::new()
         .read(true)
         .write(true)
@@ -76,7 +72,7 @@ pub fn ask(what: &str) -> Result<Secret, PromptError> {
     // The line end that was typed was not shown either.
     let _ = writeln!(out);
     match typed {
-        Ok(Typed::Line(text)) => Ok(Secret::from(text.as_str())),
+        Ok(Typed::Line(text)) => Ok((!text.is_empty()).then(|| Secret::from(text.as_str()))),
         Ok(Typed::Interrupt) => Err(PromptError::Interrupted),
         Err(source) => Err(io_error(source)),
     }
@@ -90,12 +86,7 @@ pub fn from_file(what: &str, path: &Path) -> Result<Secret, PromptError> {
         reason,
     };
     let text = Zeroizing::new(std::fs::read_to_string(path).map_err(|e| problem(e.to_string()))?);
-    match text
-        .lines()
-        .next()
-        .map(str::trim_end)
-        .filter(|line| !line.is_empty())
-    {
+    match text.lines().next().map(str::trim_end).filter(|line| !line.is_empty()) {
         Some(line) => Ok(Secret::from(line)),
         None => Err(problem("it is empty".to_owned())),
     }
@@ -132,10 +123,7 @@ fn read_line(input: &mut impl Read) -> io::Result<Typed> {
     }
     match std::str::from_utf8(&bytes) {
         Ok(text) => Ok(Typed::Line(Zeroizing::new(text.to_owned()))),
-        Err(_) => Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            "it is not UTF-8",
-        )),
+        Err(_) => Err(io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8")),
     }
 }
 
@@ -170,7 +158,7 @@ pub struct Passphrases;
 
 impl Prompt for Passphrases {
     fn passphrase(&self, key: &Path) -> Option<Secret> {
-        ask(&format!("Passphrase of {}", key.display())).ok()
+        ask(&format!("Passphrase of {}", key.display())).ok().flatten()
     }
 }
 

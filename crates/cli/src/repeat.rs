@@ -15,12 +15,7 @@ pub fn command(verb: &str, what: &What, limit: Option<&str>) -> String {
     for source in &what.inventory.inventory {
         pair("-i", source);
     }
-    for vars in what
-        .inventory
-        .extra_vars
-        .iter()
-        .filter(|v| v.starts_with('@'))
-    {
+    for vars in what.inventory.extra_vars.iter().filter(|v| v.starts_with('@')) {
         pair("-e", vars);
     }
     let path = |p: &Path| p.to_string_lossy().into_owned();
@@ -41,10 +36,7 @@ pub fn command(verb: &str, what: &What, limit: Option<&str>) -> String {
     let privilege = &what.privilege;
     let files = [
         ("--private-key", &connection.private_key),
-        (
-            "--connection-password-file",
-            &connection.connection_password_file,
-        ),
+        ("--connection-password-file", &connection.connection_password_file),
         ("--known-hosts-file", &connection.known_hosts_file),
         ("--ssh-config", &connection.ssh_config),
         ("--become-password-file", &privilege.become_password_file),
@@ -76,12 +68,7 @@ pub fn command(verb: &str, what: &What, limit: Option<&str>) -> String {
             .filter(|(_, on)| *on)
             .map(|(flag, _)| (*flag).to_owned()),
     );
-    if what
-        .inventory
-        .extra_vars
-        .iter()
-        .any(|v| !v.starts_with('@'))
-    {
+    if what.inventory.extra_vars.iter().any(|v| !v.starts_with('@')) {
         words.push("-e ...".to_owned());
     }
     words.join(" ")
@@ -127,15 +114,7 @@ mod tests {
             ]),
             "mosip-prov run deploy-nginx -i 'my hosts.ini' -e @v.yml -K"
         );
-        let text = again(&[
-            "mosip-prov",
-            "run",
-            "a",
-            "-e",
-            "db_password=hunter2",
-            "-t",
-            "x,y",
-        ]);
+        let text = again(&["mosip-prov", "run", "a", "-e", "db_password=hunter2", "-t", "x,y"]);
         assert_eq!(text, "mosip-prov run a -t x,y -e ...");
         assert_eq!(quote("it's"), "'it'\\''s'");
     }

@@ -35,29 +35,20 @@ impl From<PromptError> for Stop {
     fn from(error: PromptError) -> Self {
         match error {
             PromptError::Interrupted => Self::Interrupted,
-            other => Diagnostic::error(other.to_string())
-                .help(other.help())
-                .into(),
+            other => Diagnostic::error(other.to_string()).help(other.help()).into(),
         }
     }
 }
 
 /// The names of all playbooks, in the order in which they are listed.
 pub fn playbook_names() -> Vec<String> {
-    mosip_prov::playbooks::all()
-        .into_iter()
-        .map(|p| p.name)
-        .collect()
+    mosip_prov::playbooks::all().into_iter().map(|p| p.name).collect()
 }
 
 /// What a word on the command line would be called as a playbook: `playbooks/deploy-nginx.yml` is `deploy-nginx`.
 pub fn playbook_name(word: &str) -> String {
-    let file = Path::new(word)
-        .file_name()
-        .map_or(word.into(), |f| f.to_string_lossy());
-    let name = file
-        .strip_suffix(".yml")
-        .or_else(|| file.strip_suffix(".yaml"));
+    let file = Path::new(word).file_name().map_or(word.into(), |f| f.to_string_lossy());
+    let name = file.strip_suffix(".yml").or_else(|| file.strip_suffix(".yaml"));
     name.unwrap_or(&file).replace('_', "-")
 }
 
@@ -85,13 +76,7 @@ pub fn prepare(what: &What, check: bool, listing: bool) -> Result<(Ready, Vec<Di
     let playbooks = find_playbooks(&what.playbooks, &mut problems);
     let mut settings = settings_of(what, check);
     read_inventory_options(&what.inventory, &mut settings, &mut problems)?;
-    read_passwords(
-        &what.connection,
-        &what.privilege,
-        listing,
-        &mut settings,
-        &mut problems,
-    )?;
+    read_passwords(&what.connection, &what.privilege, listing, &mut settings, &mut problems)?;
     let mut found: Vec<Diagnostic> = problems.iter().cloned().collect();
     // Without an inventory or a playbook there is nothing further to be said about them.
     if settings.inventory.is_empty() {
@@ -139,9 +124,7 @@ fn unknown_playbook(word: &str, error: &str) -> Diagnostic {
     let mut diagnostic = Diagnostic::error(error.to_owned());
     if !error.contains("did you mean") {
         diagnostic = match nearest(&name, &playbook_names()) {
-            Some(near) => diagnostic.help(format!(
-                "did you mean `{near}`? `mosip-prov playbooks` lists them all"
-            )),
+            Some(near) => diagnostic.help(format!("did you mean `{near}`? `mosip-prov playbooks` lists them all")),
             None => diagnostic.help("`mosip-prov playbooks` lists them all"),
         };
     }
@@ -207,22 +190,14 @@ fn read_inventory_options(
 }
 
 /// Which inventories are read.
-fn inventory_sources(
-    named: &[String],
-    variable: Option<&str>,
-    folder_exists: bool,
-) -> Result<Vec<String>, Diagnostic> {
+fn inventory_sources(named: &[String], variable: Option<&str>, folder_exists: bool) -> Result<Vec<String>, Diagnostic> {
     if !named.is_empty() {
         return Ok(named.to_vec());
     }
     let parts: Vec<String> = match variable {
         // A list of hosts has commas, and may have ports.
         Some(list) if list.contains(',') => vec![list.to_owned()],
-        Some(list) => list
-            .split(':')
-            .filter(|p| !p.is_empty())
-            .map(Into::into)
-            .collect(),
+        Some(list) => list.split(':').filter(|p| !p.is_empty()).map(Into::into).collect(),
         None => Vec::new(),
     };
     match (parts.is_empty(), folder_exists) {
@@ -234,10 +209,7 @@ fn inventory_sources(
     }
 }
 
-fn vault_secrets(
-    options: &InventoryOptions,
-    problems: &mut Diagnostics,
-) -> Result<VaultSecrets, Stop> {
+fn vault_secrets(options: &InventoryOptions, problems: &mut Diagnostics) -> Result<VaultSecrets, Stop> {
     let mut secrets = VaultSecrets::none();
     for path in &options.vault_password_file {
         if let Err(error) = secrets.add_file("default", path) {
@@ -245,7 +217,10 @@ fn vault_secrets(
         }
     }
     if options.ask_vault_pass {
-        secrets.add("default", prompt::ask("Vault password")?);
+        match prompt::ask("Vault password")? {
+            Some(password) => secrets.add("default", password),
+            None => problems.push(Diagnostic::error("no vault password was given").help("run the command again")),
+        }
     }
     Ok(secrets)
 }
@@ -261,30 +236,32 @@ fn read_passwords(
     if listing {
         return Ok(());
     }
-    let mut read =
-        |ask: bool, file: &Option<PathBuf>, what: &str| -> Result<Option<Secret>, Stop> {
-            match file {
-                Some(path) => match prompt::from_file(what, path) {
-                    Ok(secret) => Ok(Some(secret)),
-                    Err(error) => {
-                        problems.push(Diagnostic::error(error.to_string()).help(error.help()));
-                        Ok(None)
-                    }
-                },
-                None if ask => Ok(Some(prompt::ask(what)?)),
-                None => Ok(None),
-            }
-        };
+    let mut read = |ask: bool, file: &Option<PathBuf>, what: &str| -> Result<Option<Secret>, Stop> {
+        match file {
+            Some(path) => match prompt::from_file(what, path) {
+                Ok(secret) => Ok(Some(secret)),
+                Err(error) => {
+                    problems.push(Diagnostic::error(error.to_string()).help(error.help()));
+                    Ok(None)
+                }
+            },
+            None if ask => Ok(prompt::ask(what)?),
+            None => Ok(None),
+        }
+    };
     settings.ssh_password = read(
         connection.ask_pass,
         &connection.connection_password_file,
         "Login password",
     )?;
-    settings.become_password = read(
-        privilege.ask_become_pass,
-        &privilege.become_password_file,
-        "Sudo password",
-    )?;
+    let what = match (&settings.ssh_password, privilege.ask_become_pass) {
+        (Some(_), true) => "Sudo password (Enter: the login password)",
+        _ => "Sudo password",
+    };
+    settings.become_password = read(privilege.ask_become_pass, &privilege.become_password_file, what)?;
+    if privilege.ask_become_pass && settings.become_password.is_none() {
+        settings.become_password.clone_from(&settings.ssh_password);
+    }
     Ok(())
 }
 
@@ -292,11 +269,7 @@ fn read_passwords(
 mod tests {
     use super::*;
 
-    fn sources(
-        named: &[&str],
-        variable: Option<&str>,
-        folder: bool,
-    ) -> Result<Vec<String>, String> {
+    fn sources(named: &[&str], variable: Option<&str>, folder: bool) -> Result<Vec<String>, String> {
         let named: Vec<String> = named.iter().map(|n| (*n).to_owned()).collect();
         inventory_sources(&named, variable, folder).map_err(|d| d.message)
     }
@@ -305,16 +278,10 @@ mod tests {
     fn where_the_inventory_is() {
         assert_eq!(sources(&["a"], Some("b"), true).unwrap(), ["a"]);
         assert_eq!(sources(&[], Some("b:c"), true).unwrap(), ["b", "c"]);
-        assert_eq!(
-            sources(&[], Some("h1:22,h2:22"), true).unwrap(),
-            ["h1:22,h2:22"]
-        );
+        assert_eq!(sources(&[], Some("h1:22,h2:22"), true).unwrap(), ["h1:22,h2:22"]);
         assert_eq!(sources(&[], None, true).unwrap(), ["inventory"]);
         assert_eq!(sources(&[], Some(""), true).unwrap(), ["inventory"]);
-        assert_eq!(
-            sources(&[], None, false).unwrap_err(),
-            "there is no inventory"
-        );
+        assert_eq!(sources(&[], None, false).unwrap_err(), "there is no inventory");
     }
 
     #[test]
@@ -329,10 +296,7 @@ mod tests {
         let names: Vec<String> = ["apt-upgrade", "deploy-nginx", "deploy-rancher-obs-nginx"]
             .map(Into::into)
             .into();
-        assert_eq!(
-            nearest("deploy-ngnix", &names).as_deref(),
-            Some("deploy-nginx")
-        );
+        assert_eq!(nearest("deploy-ngnix", &names).as_deref(), Some("deploy-nginx"));
         assert_eq!(nearest("upgrade-apt", &names).as_deref(), Some("apt-upgrade"));
         assert_eq!(nearest("xyz", &names), None);
     }

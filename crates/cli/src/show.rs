@@ -4,9 +4,7 @@
 use crate::args::OutputOptions;
 use crate::output::Look;
 use mosip_prov::events::{Event, EventKind, TaskId};
-use mosip_prov_report::{
-    HtmlReport, JsonLines, JunitReport, RenderError, Renderers, Terminal, TerminalOptions,
-};
+use mosip_prov_report::{HtmlReport, JsonLines, JunitReport, RenderError, Renderers, Terminal, TerminalOptions};
 use std::collections::BTreeSet;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
@@ -28,11 +26,7 @@ pub struct Showing {
 }
 
 /// The renderers that the flags ask for. Files are created now, so that a mistake shows before anything connects.
-pub fn renderers(
-    output: &OutputOptions,
-    showing: Showing,
-    look: &Look,
-) -> Result<Renderers, RenderError> {
+pub fn renderers(output: &OutputOptions, showing: Showing, look: &Look) -> Result<Renderers, RenderError> {
     let options = TerminalOptions {
         verbosity: output.verbose,
         color: look.color_out,
@@ -98,9 +92,7 @@ impl Show {
             EventKind::TaskFinished { task, .. } => {
                 self.running.remove(task);
             }
-            EventKind::HostUnreachable { host, .. } => {
-                self.running.retain(|task| task.host != *host)
-            }
+            EventKind::HostUnreachable { host, .. } => self.running.retain(|task| task.host != *host),
             EventKind::RunStarted { .. }
             | EventKind::Warning { .. }
             | EventKind::PlayStarted { .. }
@@ -119,10 +111,7 @@ impl Show {
 
     /// Says something to the operator, in its place among the events.
     pub fn say(&mut self, message: String) {
-        self.event(&Event::now(EventKind::Warning {
-            host: None,
-            message,
-        }));
+        self.event(&Event::now(EventKind::Warning { host: None, message }));
     }
 
     /// The tasks that are running, and where.

@@ -178,7 +178,10 @@ fn passwords_need_a_terminal_or_a_file() {
         .unwrap();
     let err = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{err}");
-    assert!(err.contains("cannot ask for Sudo password: there is no terminal"), "{err}");
+    assert!(
+        err.contains("cannot ask for Sudo password: there is no terminal"),
+        "{err}"
+    );
     assert!(err.contains("--become-password-file"), "{err}");
 }
 
@@ -201,7 +204,10 @@ fn the_variables_of_a_host_without_passwords() {
     let folder = with(&[("hosts.ini", HOSTS)]);
     let (code, out, err) = ended(folder.path(), &["inventory", "host", "nginx-node-1", "-i", "hosts.ini"]);
     assert_eq!((code, err.as_str()), (0, ""));
-    assert!(out.contains("  ansible_host: 10.0.0.7\n") && out.contains("  db_password: ***\n"), "{out}");
+    assert!(
+        out.contains("  ansible_host: 10.0.0.7\n") && out.contains("  db_password: ***\n"),
+        "{out}"
+    );
     let (code, _, err) = ended(folder.path(), &["inventory", "host", "nginx-node-2", "-i", "hosts.ini"]);
     assert_eq!(code, 1);
     assert!(err.contains("did you mean `nginx-node-1`?"), "{err}");
@@ -231,7 +237,12 @@ fn playbooks_are_listed() {
 fn a_reader_that_has_gone_is_no_error() {
     let folder = with(&[("hosts.ini", HOSTS)]);
     let binary = assert_cmd::cargo::cargo_bin("mosip-prov");
-    for args in ["playbooks", "--help", "completion bash", "inventory list -i hosts.ini --format json"] {
+    for args in [
+        "playbooks",
+        "--help",
+        "completion bash",
+        "inventory list -i hosts.ini --format json",
+    ] {
         let output = std::process::Command::new("bash")
             .args(["-c", &format!("set -o pipefail; '{}' {args} | true", binary.display())])
             .current_dir(folder.path())

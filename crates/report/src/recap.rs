@@ -88,11 +88,7 @@ fn table(run: &Summary, style: &RecapStyle<'_>) -> Vec<String> {
     let exchanges = run.ending.as_ref().map(|e| &e.exchanges);
     let columns: Vec<&Column> = COLUMNS
         .iter()
-        .filter(|c| {
-            c.always
-                || (run.check && c.name == "unknown")
-                || hosts.iter().any(|(_, n)| (c.value)(n) > 0)
-        })
+        .filter(|c| c.always || (run.check && c.name == "unknown") || hosts.iter().any(|(_, n)| (c.value)(n) > 0))
         .collect();
     let rows: Vec<Row> = hosts
         .iter()
@@ -106,10 +102,7 @@ fn table(run: &Summary, style: &RecapStyle<'_>) -> Vec<String> {
                 })
                 .collect();
             let trips = exchanges.and_then(|e| e.get(*host)).copied().unwrap_or(0);
-            cells.push((
-                cell(style.labelled, "exchanges", &trips.to_string()),
-                Tone::Faint,
-            ));
+            cells.push((cell(style.labelled, "exchanges", &trips.to_string()), Tone::Faint));
             let took = run.milliseconds_of(host).map_or("-".to_owned(), duration);
             cells.push((cell(style.labelled, "time", &took), Tone::Faint));
             Row {
@@ -121,37 +114,19 @@ fn table(run: &Summary, style: &RecapStyle<'_>) -> Vec<String> {
         .collect();
     let mut headings: Vec<&str> = columns.iter().map(|c| c.name).collect();
     headings.extend(["exchanges", "time"]);
-    let host_columns = rows
-        .iter()
-        .map(|r| width(&r.host))
-        .max()
-        .unwrap_or(0)
-        .clamp(4, 40);
-    let outcome_columns = rows
-        .iter()
-        .map(|r| width(r.outcome.0))
-        .max()
-        .unwrap_or(0)
-        .max(6);
+    let host_columns = rows.iter().map(|r| width(&r.host)).max().unwrap_or(0).clamp(4, 40);
+    let outcome_columns = rows.iter().map(|r| width(r.outcome.0)).max().unwrap_or(0).max(6);
     let widths: Vec<usize> = headings
         .iter()
         .enumerate()
         .map(|(i, heading)| {
             let least = if style.labelled { 0 } else { width(heading) };
-            rows.iter()
-                .map(|r| width(&r.cells[i].0))
-                .max()
-                .unwrap_or(0)
-                .max(least)
+            rows.iter().map(|r| width(&r.cells[i].0)).max().unwrap_or(0).max(least)
         })
         .collect();
     let mut lines = Vec::new();
     if !style.labelled && !rows.is_empty() {
-        let mut line = format!(
-            "{}  {}",
-            pad("host", host_columns),
-            pad("result", outcome_columns)
-        );
+        let mut line = format!("{}  {}", pad("host", host_columns), pad("result", outcome_columns));
         for (heading, columns) in headings.iter().zip(&widths) {
             line.push_str(&format!("  {heading:>columns$}"));
         }
@@ -196,7 +171,7 @@ fn outcome(run: &Summary, host: &str, counts: &Counts) -> (&'static str, Tone) {
         ("UNREACHABLE", Tone::Bad)
     } else if counts.failed > 0 {
         ("FAILED", Tone::Bad)
-    } else if run.interrupted.iter().any(|task| task.host == host) {
+    } else if run.was_interrupted(host) {
         ("interrupted", Tone::Bad)
     } else if counts.changed > 0 && run.check {
         ("would change", Tone::Changed)
@@ -213,11 +188,7 @@ fn failures(run: &Summary, style: &RecapStyle<'_>) -> Vec<String> {
     let paint = style.paint;
     let mut lines = Vec::new();
     for failed in run.failures() {
-        let heading = format!(
-            "{}  {}",
-            neutral_line(&failed.task.host),
-            task_name(&failed.task)
-        );
+        let heading = format!("{}  {}", neutral_line(&failed.task.host), task_name(&failed.task));
         lines.extend(failure(
             &heading,
             "FAILED",
@@ -227,13 +198,7 @@ fn failures(run: &Summary, style: &RecapStyle<'_>) -> Vec<String> {
         ));
     }
     for (host, error) in &run.unreachable {
-        lines.extend(failure(
-            &neutral_line(host),
-            "UNREACHABLE",
-            Some(error),
-            "",
-            style,
-        ));
+        lines.extend(failure(&neutral_line(host), "UNREACHABLE", Some(error), "", style));
     }
     if !run.interrupted.is_empty() {
         lines.push(String::new());
@@ -249,13 +214,7 @@ fn failures(run: &Summary, style: &RecapStyle<'_>) -> Vec<String> {
     lines
 }
 
-fn failure(
-    heading: &str,
-    word: &str,
-    error: Option<&Failure>,
-    reason: &str,
-    style: &RecapStyle<'_>,
-) -> Vec<String> {
+fn failure(heading: &str, word: &str, error: Option<&Failure>, reason: &str, style: &RecapStyle<'_>) -> Vec<String> {
     let message = error.map_or(reason, |e| &e.message);
     let mut lines = vec![
         String::new(),
@@ -278,7 +237,10 @@ fn next(run: &Summary, style: &RecapStyle<'_>) -> Vec<String> {
     let changes = hosts.iter().filter(|(_, c)| c.changed > 0).count();
     let mut lines = Vec::new();
     if interrupted {
-        lines.push("Run the same command again: what is right already is left alone, what was left running is waited for.".into());
+        lines.push(
+            "Run the same command again: what is right already is left alone, what was left running is waited for."
+                .into(),
+        );
         lines.extend(style.same_command.map(|command| format!("  {command}")));
     } else if !wrong.is_empty() {
         lines.push(format!(

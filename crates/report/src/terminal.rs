@@ -53,7 +53,12 @@ impl Terminal {
 
     /// Live lines on standard output, which must be a terminal.
     pub fn live(options: TerminalOptions) -> Self {
-        let live = Live::new(ProgressDrawTarget::stdout(), height(&options), true);
+        let live = Live::new(
+            ProgressDrawTarget::stdout(),
+            height(&options),
+            true,
+            Some(Box::new(std::io::stdout())),
+        );
         Self::with(Output::Live(Box::new(live)), options)
     }
 
@@ -61,7 +66,7 @@ impl Terminal {
     pub fn live_on(terminal: Box<dyn TermLike>, options: TerminalOptions) -> Self {
         // Every state is drawn, not only some a second.
         let target = ProgressDrawTarget::term_like(terminal);
-        let live = Live::new(target, height(&options), false);
+        let live = Live::new(target, height(&options), false, None);
         Self::with(Output::Live(Box::new(live)), options)
     }
 

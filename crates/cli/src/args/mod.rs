@@ -3,9 +3,7 @@
 mod help;
 mod options;
 
-pub use options::{
-    BecomeOptions, ConnectionOptions, HostKeys, InventoryOptions, OutputOptions, Selection,
-};
+pub use options::{BecomeOptions, ConnectionOptions, HostKeys, InventoryOptions, OutputOptions, Selection};
 
 use crate::exit;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
@@ -262,8 +260,6 @@ mod tests {
     fn defaults() {
         let args = run(&["apt-upgrade"]);
         assert_eq!(args.what.selection.forks, 12);
-        assert!(
-            !args.check && args.output.verbose == 0 && args.what.inventory.inventory.is_empty()
-        );
+        assert!(!args.check && args.output.verbose == 0 && args.what.inventory.inventory.is_empty());
     }
 }

@@ -21,8 +21,7 @@ pub fn completion(shell: clap_complete::Shell) -> Exit {
 /// `man`: the page of the whole command, or all pages into a folder.
 pub fn man(dir: Option<&Path>, look: &Look) -> Exit {
     let result = match dir {
-        Some(dir) => std::fs::create_dir_all(dir)
-            .and_then(|()| clap_mangen::generate_to(Cli::command(), dir)),
+        Some(dir) => std::fs::create_dir_all(dir).and_then(|()| clap_mangen::generate_to(Cli::command(), dir)),
         None => {
             let mut page = Vec::new();
             match clap_mangen::Man::new(Cli::command()).render(&mut page) {
@@ -34,9 +33,7 @@ pub fn man(dir: Option<&Path>, look: &Look) -> Exit {
     match result {
         Ok(()) => Exit::Ok,
         Err(error) => stopped(
-            &Stop::from(Diagnostic::error(format!(
-                "cannot write the manual pages: {error}"
-            ))),
+            &Stop::from(Diagnostic::error(format!("cannot write the manual pages: {error}"))),
             look,
         ),
     }
@@ -49,9 +46,7 @@ fn with_playbook_names() -> Command {
         .fold(Cli::command(), |command, verb| {
             let names = names.clone();
             command.mut_subcommand(verb, |sub| {
-                sub.mut_arg("playbooks", |arg| {
-                    arg.value_parser(PossibleValuesParser::new(names))
-                })
+                sub.mut_arg("playbooks", |arg| arg.value_parser(PossibleValuesParser::new(names)))
             })
         })
 }

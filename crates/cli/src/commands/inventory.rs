@@ -17,21 +17,16 @@ use serde_json::Value;
 /// `inventory`.
 pub fn inventory(args: &InventoryArgs, look: &Look) -> Exit {
     let result = match &args.command {
-        InventoryCommand::List { inventory, format } => {
-            read(inventory, look).map(|p| match format {
-                Format::Json => json(&p.inventory().to_list_json()),
-                Format::Text => table(p.inventory(), Paint::new(look.color_out)),
-            })
-        }
-        InventoryCommand::Graph { inventory } => {
-            read(inventory, look).map(|p| p.inventory().graph())
-        }
+        InventoryCommand::List { inventory, format } => read(inventory, look).map(|p| match format {
+            Format::Json => json(&p.inventory().to_list_json()),
+            Format::Text => table(p.inventory(), Paint::new(look.color_out)),
+        }),
+        InventoryCommand::Graph { inventory } => read(inventory, look).map(|p| p.inventory().graph()),
         InventoryCommand::Host {
             name,
             inventory,
             format,
-        } => read(inventory, look)
-            .and_then(|p| host(p.inventory(), name, *format, Paint::new(look.color_out))),
+        } => read(inventory, look).and_then(|p| host(p.inventory(), name, *format, Paint::new(look.color_out))),
     };
     match result {
         Ok(text) => say(text.trim_end()),
@@ -47,11 +42,7 @@ fn read(options: &InventoryOptions, look: &Look) -> Result<Provisioner, Stop> {
 
 fn host(inventory: &Inventory, name: &str, format: Format, paint: Paint) -> Result<String, Stop> {
     if inventory.host(name).is_none() {
-        let names: Vec<String> = inventory
-            .hosts_of("all")
-            .into_iter()
-            .map(Into::into)
-            .collect();
+        let names: Vec<String> = inventory.hosts_of("all").into_iter().map(Into::into).collect();
         let problem = Diagnostic::error(format!("the inventory has no host `{name}`"));
         return Err(Stop::from(match nearest(name, &names) {
             Some(near) => problem.help(format!("did you mean `{near}`?")),
@@ -63,10 +54,7 @@ fn host(inventory: &Inventory, name: &str, format: Format, paint: Paint) -> Resu
         return Ok(json(&vars));
     }
     let groups = inventory.groups_of(name).join(", ");
-    let mut lines = vec![format!(
-        "{} ({groups})",
-        paint.tone(Tone::Strong, &neutral_line(name))
-    )];
+    let mut lines = vec![format!("{} ({groups})", paint.tone(Tone::Strong, &neutral_line(name)))];
     for (key, value) in vars.as_object().into_iter().flatten() {
         let value = match value {
             _ if is_secret_name(key) => "***".to_owned(),
@@ -99,13 +87,7 @@ fn table(inventory: &Inventory, paint: Paint) -> String {
     if rows.is_empty() {
         return "no hosts".to_owned();
     }
-    let columns = |i: usize, heading: &str| {
-        rows.iter()
-            .map(|r| width(&r[i]))
-            .max()
-            .unwrap_or(0)
-            .max(width(heading))
-    };
+    let columns = |i: usize, heading: &str| rows.iter().map(|r| width(&r[i])).max().unwrap_or(0).max(width(heading));
     let (first, second) = (columns(0, "host"), columns(1, "address"));
     let line = |a: &str, b: &str, c: &str| format!("{}  {}  {c}", pad(a, first), pad(b, second));
     let mut lines = vec![paint.tone(Tone::Faint, &line("host", "address", "groups"))];

@@ -25,10 +25,7 @@ pub fn playbooks(look: &Look) -> Exit {
             lines.push(format!(
                 "{}  {}",
                 " ".repeat(columns),
-                paint.tone(
-                    Tone::Faint,
-                    &format!("{} -> {}", play.hosts, roles.join(", "))
-                )
+                paint.tone(Tone::Faint, &format!("{} -> {}", play.hosts, roles.join(", ")))
             ));
         }
     }
@@ -63,16 +60,9 @@ fn text(prepared: &Prepared, listing: Listing, paint: Paint) -> String {
             playbook = play.playbook();
             lines.push(paint.tone(Tone::Strong, &format!("playbook {playbook}")));
         }
-        lines.push(format!(
-            "  play {} ({})",
-            neutral_line(play.name()),
-            batches(play)
-        ));
+        lines.push(format!("  play {} ({})", neutral_line(play.name()), batches(play)));
         if listing.list_hosts {
-            lines.extend(
-                play.hosts()
-                    .map(|(host, _)| format!("    {}", neutral_line(host))),
-            );
+            lines.extend(play.hosts().map(|(host, _)| format!("    {}", neutral_line(host))));
         }
         if listing.list_tasks {
             tasks_of(play, &mut lines, paint);

@@ -21,39 +21,15 @@ pub fn run(args: &RunArgs, look: &Look) -> Exit {
         return listing::of_run(&args.what, args.listing, look);
     }
     let verb = if args.check { "run --check" } else { "run" };
-    go(
-        &args.what,
-        &args.output,
-        args.check,
-        args.diff,
-        verb,
-        false,
-        look,
-    )
+    go(&args.what, &args.output, args.check, args.diff, verb, false, look)
 }
 
 /// `plan`.
 pub fn plan(args: &PlanArgs, look: &Look) -> Exit {
-    go(
-        &args.what,
-        &args.output,
-        true,
-        true,
-        "plan",
-        args.exit_code,
-        look,
-    )
+    go(&args.what, &args.output, true, true, "plan", args.exit_code, look)
 }
 
-fn go(
-    what: &What,
-    output: &OutputOptions,
-    check: bool,
-    diff: bool,
-    verb: &str,
-    exit_code: bool,
-    look: &Look,
-) -> Exit {
+fn go(what: &What, output: &OutputOptions, check: bool, diff: bool, verb: &str, exit_code: bool, look: &Look) -> Exit {
     let (ready, warnings) = match session::prepare(what, check, false) {
         Ok(ready) => ready,
         Err(stop) => return stopped(&stop, look),
@@ -67,16 +43,12 @@ fn go(
     let renderers = match show::renderers(output, showing, look) {
         Ok(renderers) => renderers,
         Err(error) => {
-            let problem = Diagnostic::error(error.to_string())
-                .help("name a file in a folder that you may write to");
+            let problem = Diagnostic::error(error.to_string()).help("name a file in a folder that you may write to");
             return stopped(&Stop::from(problem), look);
         }
     };
     diagnostics::report(&warnings, look);
-    let runtime = match tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-    {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return cannot_start(&error),
     };
@@ -96,9 +68,7 @@ fn go(
 }
 
 fn cannot_start(error: &io::Error) -> Exit {
-    complain(&format!(
-        "error: cannot start: {error}; nothing was connected to"
-    ));
+    complain(&format!("error: cannot start: {error}; nothing was connected to"));
     Exit::Inputs
 }
 
@@ -116,23 +86,10 @@ async fn drive(ready: &Ready, show: &RefCell<Show>) -> io::Result<RunReport> {
                     leave(&mut show.borrow_mut());
                 }
                 let mut show = show.borrow_mut();
-                let waiting = running(&show);
-                show.say(format!("{name}: no new task begins; once more leaves at once. {waiting}"));
+                show.say(format!("{name}: stopping in an orderly way; once more leaves at once"));
                 cancel.cancel();
             }
         }
-    }
-}
-
-fn running(show: &Show) -> String {
-    let tasks: Vec<String> = show
-        .running()
-        .iter()
-        .map(|task| format!("{}: {}", task.host, task.task))
-        .collect();
-    match tasks.is_empty() {
-        true => "Nothing is being changed right now".to_owned(),
-        false => format!("Waiting for {}", neutral_line(&tasks.join("; "))),
     }
 }
 
