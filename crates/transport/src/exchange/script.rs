@@ -40,9 +40,10 @@ done;
 /// A request is a line `SCRIPT_BYTES PAYLOAD_BYTES OUTPUT_LIMIT`, then both. They are taken in one gulp, because busybox `head`
 /// reads ahead. Output goes to files: the only way that keeps bytes exact in every shell and cannot be confused by a child that
 /// holds its output open. Each request has files of its own for the same reason. A full file system shows in the write of one
-/// more byte after the script, so a cut-off answer is never taken for a whole one.
+/// more byte after the script (into a file that held none, or it would take its own room), so a cut-off answer is never taken for a
+/// whole one. Files are emptied at once, which costs no process, and removed now and then.
 const LOOP: &str = r#"
-echo "@HEAD@""@TAIL@ ready $$ $mp_d"; mp_n=0;
+echo "@HEAD@""@TAIL@ ready $$ $mp_d"; mp_n=0; : >"$mp_d/t";
 while read -r mp_s mp_p mp_l; do
 mp_n=$((mp_n + 1)); mp_o=$mp_d/o$mp_n; mp_e=$mp_d/e$mp_n; mp_i=/dev/null;
 if [ "$mp_p" = 0 ]; then mp_c=$(head -c "$mp_s");
@@ -61,7 +62,7 @@ mp_t=$((mp_a + mp_b));
 echo "@HEAD@""@TAIL@ done $mp_f $mp_x $mp_a $mp_b $mp_t";
 [ "$mp_a" = 0 ] || head -c "$mp_a" "$mp_o";
 [ "$mp_b" = 0 ] || head -c "$mp_b" "$mp_e";
-for mp_r in "$mp_o" "$mp_e" "$mp_d/g" "$mp_d/i"; do [ ! -s "$mp_r" ] || : >"$mp_r"; done;
+for mp_r in "$mp_o" "$mp_e" "$mp_d/g" "$mp_d/i" "$mp_d/t"; do [ ! -s "$mp_r" ] || : >"$mp_r"; done;
 [ "$((mp_n % 64))" != 0 ] || rm -f "$mp_d"/*;
 done
 "#;
