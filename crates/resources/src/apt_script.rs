@@ -40,11 +40,11 @@ wait_for_locks() {
   said=0
   while h=$(holder); do
     now=$(date +%s)
+    if [ $((now - said)) -ge 5 ]; then echo "waiting for the dpkg lock, $h"; said=$now; fi
     if [ "$now" -ge "$END" ]; then
       echo "the dpkg lock is still $h; waited $WAIT s, nothing was changed" >&2
       exit 75
     fi
-    if [ $((now - said)) -ge 5 ]; then echo "waiting for the dpkg lock, $h"; said=$now; fi
     sleep 1
   done
 }
