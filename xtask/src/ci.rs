@@ -15,11 +15,7 @@ pub fn main(without_hosts: bool) -> Result<()> {
     let has = |tool: &str| sh::output(Command::new(&cargo).args([tool, "--version"])).is_ok();
 
     // Name, the cargo tool it needs with the way to get it, what to do.
-    type Step<'a> = (
-        &'a str,
-        Option<[&'a str; 2]>,
-        Box<dyn Fn() -> Result<()> + 'a>,
-    );
+    type Step<'a> = (&'a str, Option<[&'a str; 2]>, Box<dyn Fn() -> Result<()> + 'a>);
     let steps: [Step; 6] = [
         (
             "format",
@@ -67,11 +63,7 @@ pub fn main(without_hosts: bool) -> Result<()> {
         }
         // Its database is fetched apart, so that being offline is told from being vulnerable.
         if name == "advisories"
-            && let Err(error) = sh::output(
-                Command::new(&cargo)
-                    .current_dir(&root)
-                    .args(["deny", "fetch", "db"]),
-            )
+            && let Err(error) = sh::output(Command::new(&cargo).current_dir(&root).args(["deny", "fetch", "db"]))
         {
             println!("skipped: the advisory database cannot be fetched\n{error}");
             skipped.push(name);

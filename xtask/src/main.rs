@@ -1,6 +1,7 @@
 //! The project's own chores: the testbed of real hosts, tests, checks of the house rules, release.
 
 mod ci;
+mod demo;
 mod oracle;
 mod packages;
 mod release;
@@ -39,6 +40,12 @@ enum Chore {
         #[arg(long)]
         no_hosts: bool,
     },
+    /// Upgrade real hosts, deploy both fronts, ask through them, and do it all again (needs root)
+    Demo {
+        /// Build the program optimised
+        #[arg(long)]
+        release: bool,
+    },
     /// Build the static binary and check that it is one
     Release,
 }
@@ -49,6 +56,7 @@ fn main() -> ExitCode {
         Chore::Tidy => tidy::main(),
         Chore::Test { no_hosts } => test::main(no_hosts),
         Chore::Ci { no_hosts } => ci::main(no_hosts),
+        Chore::Demo { release } => demo::main(release),
         Chore::Release => release::main(),
     };
     match done {

@@ -30,44 +30,25 @@ pub fn ensure() -> Result<PathBuf> {
     let stamp = folder.join("wanted");
     let wanted = WANTED.join("\n");
     let python = folder.join("bin/python");
-    let works = || {
-        sh::output(Command::new(&python).args(["-c", "import ansible, jinja2, yaml, netaddr"]))
-            .is_ok()
-    };
+    let works = || sh::output(Command::new(&python).args(["-c", "import ansible, jinja2, yaml, netaddr"])).is_ok();
     if std::fs::read_to_string(&stamp).is_ok_and(|have| have == wanted) && works() {
         println!("oracle      {} is there", folder.display());
         return Ok(folder);
     }
     let started = Instant::now();
     let system = python_with_venv()?;
-    println!(
-        "oracle      making {} with {system} and pip",
-        folder.display()
-    );
+    println!("oracle      making {} with {system} and pip", folder.display());
     if let Some(parent) = folder.parent() {
         std::fs::create_dir_all(parent).doing(format!("cannot make {}", parent.display()))?;
     }
-    sh::output(
-        Command::new(&system)
-            .args(["-m", "venv", "--clear"])
-            .arg(&folder),
-    )?;
+    sh::output(Command::new(&system).args(["-m", "venv", "--clear"]).arg(&folder))?;
     sh::output(
         Command::new(&python)
-            .args([
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "--disable-pip-version-check",
-            ])
+            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
             .args(WANTED),
     )?;
     sh::write(&stamp, wanted)?;
-    println!(
-        "oracle      made in {:.0} s",
-        started.elapsed().as_secs_f64()
-    );
+    println!("oracle      made in {:.0} s", started.elapsed().as_secs_f64());
     Ok(folder)
 }
 

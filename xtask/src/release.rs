@@ -34,18 +34,13 @@ pub fn build() -> Result<PathBuf> {
             // with a target named, the flags are for the binary alone and not for build scripts and macros
             .args(["--target", TARGET]),
     )?;
-    Ok(PathBuf::from(workspace.target)
-        .join(TARGET)
-        .join("release/mosip-prov"))
+    Ok(PathBuf::from(workspace.target).join(TARGET).join("release/mosip-prov"))
 }
 
 /// Why the binary would not do; nothing when it is static and light enough.
 fn check(bytes: &[u8]) -> std::result::Result<(), String> {
     if bytes.len() as u64 > HEAVIEST {
-        return Err(format!(
-            "weighs {} bytes; {HEAVIEST} is the most",
-            bytes.len()
-        ));
+        return Err(format!("weighs {} bytes; {HEAVIEST} is the most", bytes.len()));
     }
     let elf = Elf::read(bytes).ok_or("is not a 64-bit little-endian ELF file")?;
     if elf.interpreter {
@@ -75,12 +70,7 @@ impl Elf {
         const DT_NEEDED: u64 = 1;
         let number = |at: usize, size: usize| -> Option<u64> {
             let slice = bytes.get(at..at.checked_add(size)?)?;
-            Some(
-                slice
-                    .iter()
-                    .rev()
-                    .fold(0, |sum, byte| sum << 8 | u64::from(*byte)),
-            )
+            Some(slice.iter().rev().fold(0, |sum, byte| sum << 8 | u64::from(*byte)))
         };
         if bytes.get(..6)? != b"\x7fELF\x02\x01" {
             return None;
@@ -143,10 +133,7 @@ mod tests {
     #[test]
     fn a_dynamic_binary_is_told() {
         assert!(check(&elf(3, &[])).unwrap_err().contains("dynamic loader"));
-        assert_eq!(
-            check(&elf(2, &[1, 5, 1, 0])).unwrap_err(),
-            "needs 2 shared libraries"
-        );
+        assert_eq!(check(&elf(2, &[1, 5, 1, 0])).unwrap_err(), "needs 2 shared libraries");
         // this very test is linked dynamically
         let own = std::fs::read(std::env::current_exe().unwrap()).unwrap();
         let own = Elf::read(&own).unwrap();
@@ -157,10 +144,6 @@ mod tests {
     fn other_files_and_cut_ones_are_told() {
         assert!(check(b"#!/bin/sh").is_err());
         assert!(check(&elf(2, &[1])[..0x50]).is_err());
-        assert!(
-            check(&vec![0; HEAVIEST as usize + 1])
-                .unwrap_err()
-                .contains("weighs")
-        );
+        assert!(check(&vec![0; HEAVIEST as usize + 1]).unwrap_err().contains("weighs"));
     }
 }

@@ -71,8 +71,7 @@ pub fn main(without_hosts: bool) -> Result<()> {
     }
     if ground.nextest {
         // nextest leaves the examples in documentation to cargo
-        let outcome =
-            ground.run(&["test", "--workspace", "--doc", "--no-fail-fast"].map(String::from))?;
+        let outcome = ground.run(&["test", "--workspace", "--doc", "--no-fail-fast"].map(String::from))?;
         counts.add(&outcome.counts);
         skipped.extend(outcome.ignored);
         if !outcome.success && outcome.counts.failed == 0 {
@@ -141,11 +140,11 @@ fn prepare(without_hosts: bool) -> Result<Ground> {
         }
     };
     // The end-to-end tests run the real program.
-    sh::show(Command::new(&cargo).current_dir(&workspace.root).args([
-        "build",
-        "-p",
-        "mosip-prov-cli",
-    ]))?;
+    sh::show(
+        Command::new(&cargo)
+            .current_dir(&workspace.root)
+            .args(["build", "-p", "mosip-prov-cli"]),
+    )?;
     Ok(Ground {
         binary: PathBuf::from(workspace.target).join("debug/mosip-prov"),
         root: workspace.root,
@@ -195,6 +194,9 @@ impl Ground {
             .current_dir(&self.root)
             .args(words)
             .env("MOSIP_PROV_BIN", &self.binary);
+        if let Ok(own) = std::env::current_exe() {
+            command.env("MOSIP_PROV_XTASK", own);
+        }
         if self.hosts {
             command.env("MOSIP_PROV_TESTBED", STATE);
         }
@@ -220,11 +222,7 @@ impl Ground {
         let mut ignored = Vec::new();
         let mut reader = BufReader::new(reader);
         let mut line = Vec::new();
-        while reader
-            .read_until(b'\n', &mut line)
-            .doing("cannot read from cargo")?
-            > 0
-        {
+        while reader.read_until(b'\n', &mut line).doing("cannot read from cargo")? > 0 {
             let _ = std::io::stdout().write_all(&line);
             let text = String::from_utf8_lossy(&line).into_owned();
             if words[0] == "nextest" {
@@ -245,14 +243,7 @@ impl Ground {
 
     /// The names of the tests that nextest leaves out as ignored.
     fn ignored(&self, selection: &[&str]) -> Result<Vec<String>> {
-        let mut words = vec![
-            "nextest",
-            "list",
-            "--run-ignored",
-            "only",
-            "--message-format",
-            "json",
-        ];
+        let mut words = vec!["nextest", "list", "--run-ignored", "only", "--message-format", "json"];
         words.extend(selection);
         let words: Vec<String> = words.into_iter().map(String::from).collect();
         Ok(names_in_list(&sh::output(&mut self.cargo(&words))?))
@@ -316,9 +307,7 @@ fn counts_in(rest: &str) -> Counts {
 fn ignored_name(line: &str) -> Option<String> {
     let line = without_colours(line);
     let (name, outcome) = line.trim_end().strip_prefix("test ")?.split_once(" ... ")?;
-    outcome
-        .starts_with("ignored")
-        .then(|| format!("{name} ({outcome})"))
+    outcome.starts_with("ignored").then(|| format!("{name} ({outcome})"))
 }
 
 fn without_colours(line: &str) -> String {
@@ -412,8 +401,6 @@ mod tests {
             libtest_words(&["-p", "x"], true, true)
                 .ends_with(&["--", "--include-ignored", "--test-threads=1"].map(String::from))
         );
-        assert!(
-            !nextest_words(&["--workspace"], false, false).contains(&"--run-ignored".to_owned())
-        );
+        assert!(!nextest_words(&["--workspace"], false, false).contains(&"--run-ignored".to_owned()));
     }
 }

@@ -1,2 +1,43 @@
-//! To be written.
-fn main() {}
+//! The `mosip-prov` command: flags in, exit code out. It reads the command line, asks for passwords, chooses what is
+//! shown, and leaves all the rest to the library.
+
+mod args;
+mod commands;
+mod diagnostics;
+mod exit;
+mod output;
+mod prompt;
+mod repeat;
+mod session;
+mod show;
+mod signals;
+mod usage;
+
+use args::{Cli, Command};
+use clap::Parser;
+use exit::Exit;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage::report(&error).into(),
+    };
+    let look = output::Look::of(cli.color);
+    let exit = match &cli.command {
+        Command::Run(args) => commands::run::run(args, &look),
+        Command::Plan(args) => commands::run::plan(args, &look),
+        Command::Inventory(args) => commands::inventory::inventory(args, &look),
+        Command::Playbooks => commands::listing::playbooks(&look),
+        Command::Tasks(args) => commands::listing::tasks(args, &look),
+        Command::Completion { shell } => commands::generated::completion(*shell),
+        Command::Man { dir } => commands::generated::man(dir.as_deref(), &look),
+    };
+    exit.into()
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}

@@ -39,21 +39,18 @@ static HOSTNAME: LazyLock<Regex> = LazyLock::new(|| {
 /// Takes the port off `text`. `None` when it is no host name, address, or either with ranges.
 pub fn parse_address(text: &str) -> Option<Address> {
     let (mut host, mut port) = (text, None);
-    if let Some((inner, digits)) = host
-        .strip_prefix('[')
-        .and_then(|rest| rest.rsplit_once("]:"))
+    if let Some((inner, digits)) = host.strip_prefix('[').and_then(|rest| rest.rsplit_once("]:"))
+        && !inner.is_empty()
+        && is_digits(digits)
     {
-        if !inner.is_empty() && is_digits(digits) {
-            host = inner;
-            port = digits.parse().ok();
-        }
+        host = inner;
+        port = digits.parse().ok();
     }
     if let Some((name, digits)) = split_port(host) {
         host = name;
         port = digits.parse().ok();
     }
-    let is_host =
-        !host.is_empty() && (IPV4.is_match(host) || IPV6.is_match(host) || is_hostname(host));
+    let is_host = !host.is_empty() && (IPV4.is_match(host) || IPV6.is_match(host) || is_hostname(host));
     is_host.then(|| Address {
         host: host.to_owned(),
         port,
@@ -140,9 +137,7 @@ fn range_values(range: &str) -> Result<Vec<String>, String> {
             (
                 begin,
                 end,
-                step.ok_or_else(|| {
-                    format!("the step of the host range [{range}] must be a whole number from 1")
-                })?,
+                step.ok_or_else(|| format!("the step of the host range [{range}] must be a whole number from 1"))?,
             )
         }
         _ => {
@@ -169,16 +164,12 @@ fn range_values(range: &str) -> Result<Vec<String>, String> {
         if first > last {
             return Err(format!("the host range [{range}] ends before it begins"));
         }
-        return Ok(LETTERS[first..=last]
-            .chars()
-            .step_by(step)
-            .map(String::from)
-            .collect());
+        return Ok(LETTERS[first..=last].chars().step_by(step).map(String::from).collect());
     }
     let number = |text: &str| {
-        text.trim().parse::<u64>().map_err(|_| {
-            format!("the host range [{range}] must be between two numbers or two letters")
-        })
+        text.trim()
+            .parse::<u64>()
+            .map_err(|_| format!("the host range [{range}] must be between two numbers or two letters"))
     };
     let (first, last) = (number(begin)?, number(end)?);
     let count = last.saturating_sub(first) / step as u64;
@@ -187,10 +178,7 @@ fn range_values(range: &str) -> Result<Vec<String>, String> {
             "the host range [{range}] makes more than {MAX_EXPANSION} hosts"
         ));
     }
-    Ok((first..=last)
-        .step_by(step)
-        .map(|n| format!("{n:0width$}"))
-        .collect())
+    Ok((first..=last).step_by(step).map(|n| format!("{n:0width$}")).collect())
 }
 
 #[cfg(test)]

@@ -18,11 +18,7 @@ pub fn parse(options: &[String], secrets: &VaultSecrets) -> (VarMap, Diagnostics
             vars.extend(more);
         } else if option.starts_with(['/', '.']) {
             let message = format!("`-e {option}` looks like a file");
-            found.push(
-                Diagnostic::error(message)
-                    .at(place)
-                    .help(format!("write -e @{option}")),
-            );
+            found.push(Diagnostic::error(message).at(place).help(format!("write -e @{option}")));
         } else if option.starts_with(['{', '[']) {
             let (document, findings) = yaml::read(option, Path::new("<-e>"), secrets, false);
             found.extend(findings);
@@ -68,9 +64,7 @@ fn key_values(text: &str) -> Result<Vec<(String, String)>, String> {
 fn unquote(text: &str) -> &str {
     let bytes = text.as_bytes();
     match bytes {
-        [first @ (b'"' | b'\''), .., before, last] if first == last && *before != b'\\' => {
-            &text[1..text.len() - 1]
-        }
+        [first @ (b'"' | b'\''), .., before, last] if first == last && *before != b'\\' => &text[1..text.len() - 1],
         [b'"', b'"'] | [b'\'', b'\''] => "",
         _ => text,
     }
@@ -182,8 +176,7 @@ mod tests {
         for (text, wanted) in cases {
             let (vars, found) = parse(&[text.to_owned()], &VaultSecrets::none());
             assert!(found.is_empty(), "{text}: {found:?}");
-            let got: Vec<(&str, Value)> =
-                vars.iter().map(|(k, v)| (&**k, v.value.clone())).collect();
+            let got: Vec<(&str, Value)> = vars.iter().map(|(k, v)| (&**k, v.value.clone())).collect();
             assert_eq!(got, wanted, "{text}");
         }
     }
@@ -198,9 +191,7 @@ mod tests {
         ] {
             let (_, found) = parse(&[text.to_owned()], &VaultSecrets::none());
             assert!(
-                found
-                    .iter()
-                    .any(|d| d.is_error() && d.message.contains(part)),
+                found.iter().any(|d| d.is_error() && d.message.contains(part)),
                 "{text}: {found:?}"
             );
         }

@@ -135,12 +135,7 @@ impl Graph {
     ///
     /// # Errors
     /// `ansible_group_priority` that is not a whole number, as a sentence without its place.
-    pub(crate) fn set_variable(
-        &mut self,
-        entity: &str,
-        name: &str,
-        var: Var,
-    ) -> Result<(), String> {
+    pub(crate) fn set_variable(&mut self, entity: &str, name: &str, var: Var) -> Result<(), String> {
         if let Some(group) = self.groups.get_mut(entity) {
             if name == "ansible_group_priority" {
                 let number = match &var.value {
@@ -183,10 +178,7 @@ impl Graph {
                 "group `{child}` cannot be a child of `{parent}`, which is below it already"
             ));
         }
-        let (parent_name, child_name) = (
-            self.groups[parent].name.clone(),
-            self.groups[child].name.clone(),
-        );
+        let (parent_name, child_name) = (self.groups[parent].name.clone(), self.groups[child].name.clone());
         if let Some(group) = self.groups.get_mut(parent) {
             group.children.insert(child_name);
         }
@@ -203,22 +195,13 @@ impl Graph {
 
     /// `group` and all groups below it, level by level, each level in the order written.
     pub(crate) fn descendants(&self, group: &str) -> IndexSet<Arc<str>> {
-        let mut all: IndexSet<Arc<str>> = self
-            .groups
-            .get(group)
-            .map(|g| g.name.clone())
-            .into_iter()
-            .collect();
+        let mut all: IndexSet<Arc<str>> = self.groups.get(group).map(|g| g.name.clone()).into_iter().collect();
         all.extend(self.walk(group, |g| &g.children));
         all
     }
 
     fn walk(&self, from: &str, next: impl Fn(&Group) -> &IndexSet<Arc<str>>) -> IndexSet<Arc<str>> {
-        let mut seen: IndexSet<Arc<str>> = self
-            .groups
-            .get(from)
-            .map(|g| next(g).clone())
-            .unwrap_or_default();
+        let mut seen: IndexSet<Arc<str>> = self.groups.get(from).map(|g| next(g).clone()).unwrap_or_default();
         let mut at = 0;
         while let Some(name) = seen.get_index(at).cloned() {
             at += 1;
@@ -254,10 +237,10 @@ impl Graph {
         let mut found = Vec::new();
         let names: Vec<Arc<str>> = self.groups.keys().cloned().collect();
         for name in names.iter().filter(|name| &***name != "all") {
-            if self.groups[name].parents.is_empty() {
-                if let Err(message) = self.add_child("all", name) {
-                    found.push(Diagnostic::error(message).at(self.groups[name].location.clone()));
-                }
+            if self.groups[name].parents.is_empty()
+                && let Err(message) = self.add_child("all", name)
+            {
+                found.push(Diagnostic::error(message).at(self.groups[name].location.clone()));
             }
         }
         let hosts: Vec<Arc<str>> = self.hosts.keys().cloned().collect();
@@ -265,15 +248,16 @@ impl Graph {
             let groups = self.groups_of(host);
             let others = groups.iter().any(|g| !matches!(&**g, "all" | "ungrouped"));
             if groups.contains("ungrouped") {
-                if others {
-                    if let Some(ungrouped) = self.groups.get_mut("ungrouped") {
-                        ungrouped.hosts.shift_remove(host);
-                    }
+                if others && let Some(ungrouped) = self.groups.get_mut("ungrouped") {
+                    ungrouped.hosts.shift_remove(host);
                 }
-            } else if !others {
-                if let Some(ungrouped) = self.groups.get_mut("ungrouped") {
-                    ungrouped.hosts.insert(host.clone());
-                }
+            } else if !others && let Err(message) = self.add_child("ungrouped", host) {
+                found.push(Diagnostic::error(message).at(self.hosts[host].location.clone()));
+            }
+            if &**host == "all" {
+                let message = "`all` is the group of all hosts and cannot be the name of a host";
+                found.push(Diagnostic::error(message).at(self.hosts[host].location.clone()));
+                continue;
             }
             if self.groups.contains_key(host) {
                 let message = format!("`{host}` is the name of both a host and a group");

@@ -13,9 +13,8 @@ use regex::Regex;
 use std::path::Path;
 use std::sync::LazyLock;
 
-static SECTION: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"^\[([^:\]\s]+)(?::(\w+))?\]\s*(?:#.*)?$").expect("a constant expression")
-});
+static SECTION: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"^\[([^:\]\s]+)(?::(\w+))?\]\s*(?:#.*)?$").expect("a constant expression"));
 static GROUP_NAME: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"^([^:\]\s]+)\s*(?:#.*)?$").expect("a constant expression"));
 
@@ -77,9 +76,7 @@ impl Parser<'_> {
     }
 
     fn error(&mut self, line: Line<'_>, column: usize, message: impl Into<String>, help: &str) {
-        let diagnostic = Diagnostic::error(message)
-            .at(self.at(line, column))
-            .help(help);
+        let diagnostic = Diagnostic::error(message).at(self.at(line, column)).help(help);
         self.found.push(diagnostic);
     }
 
@@ -100,11 +97,7 @@ impl Parser<'_> {
             return;
         }
         let indent = full.chars().take_while(|c| c.is_whitespace()).count();
-        let line = Line {
-            number,
-            indent,
-            text,
-        };
+        let line = Line { number, indent, text };
         if let Some(found) = SECTION.captures(text) {
             let (name, kind) = (found[1].to_owned(), found.get(2).map(|m| m.as_str()));
             self.header(line, name, kind);
@@ -152,16 +145,15 @@ impl Parser<'_> {
         let place = self.at(line, 1);
         if !self.graph.groups.contains_key(&*name) {
             if self.section == Section::Vars && !self.pending.contains_key(&name) {
-                self.pending
-                    .insert(name.clone(), Pending::Vars(place.clone()));
+                self.pending.insert(name.clone(), Pending::Vars(place.clone()));
             }
             self.graph.add_group(&name, Some(place));
         }
-        if self.section != Section::Vars {
-            if let Some(Pending::Child(parents)) = self.pending.shift_remove(&name) {
-                for (parent, place) in parents {
-                    self.add_child(&parent, &name, place);
-                }
+        if self.section != Section::Vars
+            && let Some(Pending::Child(parents)) = self.pending.shift_remove(&name)
+        {
+            for (parent, place) in parents {
+                self.add_child(&parent, &name, place);
             }
         }
         self.group = name;
@@ -179,10 +171,7 @@ impl Parser<'_> {
 
     fn child(&mut self, line: Line<'_>) {
         let Some(found) = GROUP_NAME.captures(line.text) else {
-            let message = format!(
-                "expected the name of a group, found `{}`",
-                self.shown(line.text)
-            );
+            let message = format!("expected the name of a group, found `{}`", self.shown(line.text));
             self.error(
                 line,
                 0,
@@ -194,10 +183,7 @@ impl Parser<'_> {
         let (child, parent, place) = (found[1].to_owned(), self.group.clone(), self.at(line, 0));
         if self.graph.groups.contains_key(&*child) {
             self.add_child(&parent, &child, place);
-        } else if let Pending::Child(parents) = self
-            .pending
-            .entry(child)
-            .or_insert_with(|| Pending::Child(Vec::new()))
+        } else if let Pending::Child(parents) = self.pending.entry(child).or_insert_with(|| Pending::Child(Vec::new()))
         {
             parents.push((parent, place));
         }
@@ -237,10 +223,7 @@ impl Parser<'_> {
         let words = match shell_words::split(line.text) {
             Ok(words) => words,
             Err(error) => {
-                let message = format!(
-                    "the host line cannot be split into words: {}",
-                    error.message
-                );
+                let message = format!("the host line cannot be split into words: {}", error.message);
                 self.error(
                     line,
                     error.column,
@@ -312,7 +295,12 @@ impl Parser<'_> {
                 Err(message) => message,
             }
         };
-        self.error(line, 0, problem, "a host line is `name[:port] key=value …`, ranges are `node[01:10:2]`; YAML inventories are named *.yml");
+        self.error(
+            line,
+            0,
+            problem,
+            "a host line is `name[:port] key=value …`, ranges are `node[01:10:2]`; YAML inventories are named *.yml",
+        );
         None
     }
 
@@ -320,22 +308,17 @@ impl Parser<'_> {
         for (name, pending) in std::mem::take(&mut self.pending) {
             match pending {
                 Pending::Vars(place) => self.found.push(
-                    Diagnostic::error(format!(
-                        "section [{name}:vars] is for the undefined group `{name}`"
-                    ))
-                    .at(place)
-                    .help(format!(
-                        "declare [{name}], which may be empty, or correct the name"
-                    )),
+                    Diagnostic::error(format!("section [{name}:vars] is for the undefined group `{name}`"))
+                        .at(place)
+                        .help(format!("declare [{name}], which may be empty, or correct the name")),
                 ),
                 Pending::Child(parents) => {
                     for (parent, place) in parents {
-                        let near =
-                            crate::pattern::nearest(&name, self.graph.groups.keys().map(|g| &**g));
+                        let near = crate::pattern::nearest(&name, self.graph.groups.keys().map(|g| &**g));
                         let help = match near.first() {
-                            Some(near) => format!(
-                                "did you mean `{near}`? A group may be declared later, and be empty: [{name}]"
-                            ),
+                            Some(near) => {
+                                format!("did you mean `{near}`? A group may be declared later, and be empty: [{name}]")
+                            }
                             None => {
                                 format!("declare [{name}], which may be empty, or correct the name")
                             }

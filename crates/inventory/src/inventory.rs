@@ -80,10 +80,7 @@ pub fn load(options: &LoadOptions) -> Loaded {
         documents,
         base_dir: read.folders.into_iter().next(),
     };
-    Loaded {
-        inventory,
-        diagnostics,
-    }
+    Loaded { inventory, diagnostics }
 }
 
 /// This machine under the names that mean it, when no inventory names it.
@@ -154,7 +151,7 @@ impl Inventory {
         groups
     }
 
-    /// Hosts that `pattern` selects, in Ansible's order.
+    /// Hosts that `pattern` selects, in Ansible's order. A part `@file` stands for the lines of that file.
     ///
     /// # Errors
     /// A name that is unknown, a bad regular expression, a subscript out of range.
@@ -162,15 +159,11 @@ impl Inventory {
         pattern::select(&self.graph, pattern)
     }
 
-    /// The same within `--limit`, whose parts may also be `@file`.
+    /// The same within `--limit`.
     ///
     /// # Errors
     /// As [`Inventory::select`], and a limit that leaves nothing.
-    pub fn select_limited(
-        &self,
-        pattern: &str,
-        limit: Option<&str>,
-    ) -> Result<Vec<Arc<str>>, PatternError> {
+    pub fn select_limited(&self, pattern: &str, limit: Option<&str>) -> Result<Vec<Arc<str>>, PatternError> {
         match limit {
             Some(limit) => pattern::select_limited(&self.graph, pattern, limit),
             None => self.select(pattern),

@@ -64,12 +64,7 @@ impl Inventory {
         Json::Object(groups.into_iter().collect())
     }
 
-    fn list_group(
-        &self,
-        name: &str,
-        groups: &mut BTreeMap<String, Json>,
-        seen: &mut HashSet<String>,
-    ) {
+    fn list_group(&self, name: &str, groups: &mut BTreeMap<String, Json>, seen: &mut HashSet<String>) {
         let Some(group) = self.group(name) else {
             return;
         };
@@ -81,10 +76,7 @@ impl Inventory {
             );
         }
         if name != "all" && !group.hosts.is_empty() {
-            entry.insert(
-                "hosts".into(),
-                group.hosts.iter().map(|host| json!(**host)).collect(),
-            );
+            entry.insert("hosts".into(), group.hosts.iter().map(|host| json!(**host)).collect());
         }
         if !entry.is_empty() {
             groups.insert(name.to_owned(), Json::Object(entry));
@@ -103,14 +95,8 @@ impl Inventory {
         for layer in &layers {
             vars.extend(layer.iter().map(|(name, var)| (&**name, var)));
         }
-        let shown = vars
-            .into_iter()
-            .filter(|(name, _)| !INTERNAL.contains(name));
-        Json::Object(
-            shown
-                .map(|(name, var)| (name.to_owned(), var_to_json(var)))
-                .collect(),
-        )
+        let shown = vars.into_iter().filter(|(name, _)| !INTERNAL.contains(name));
+        Json::Object(shown.map(|(name, var)| (name.to_owned(), var_to_json(var))).collect())
     }
 
     /// The tree of groups and hosts, as `ansible-inventory --graph` prints it.

@@ -7,9 +7,8 @@ use regex::Regex;
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 
-static SUBSCRIPT: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?s)^(.+)\[(?:(-?[0-9]+)|([0-9]+)[:-]([0-9]*))\]$").expect("a constant expression")
-});
+static SUBSCRIPT: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(?s)^(.+)\[(?:(-?[0-9]+)|([0-9]+)[:-]([0-9]*))\]$").expect("a constant expression"));
 static PARTS: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"(?:[^\s:\[\]]|\[[^\]]*\])+").expect("a constant expression"));
 
@@ -27,9 +26,7 @@ pub enum PatternError {
         nearest: Vec<String>,
     },
     /// A `~` part is no regular expression.
-    #[error(
-        "`{part}` in the host pattern `{pattern}` is not a usable regular expression: {reason}"
-    )]
+    #[error("`{part}` in the host pattern `{pattern}` is not a usable regular expression: {reason}")]
     Regex {
         /// The part.
         part: String,
@@ -48,7 +45,7 @@ pub enum PatternError {
         /// How many hosts it has.
         count: usize,
     },
-    /// The file of `--limit @file` cannot be read.
+    /// The file of a part `@file`, as in `--limit @file`, cannot be read.
     #[error("the limit file {} cannot be read: {reason}", path.display())]
     LimitFile {
         /// The file.
@@ -71,11 +68,7 @@ fn did_you_mean(nearest: &[String]) -> String {
         [] => String::new(),
         names => format!(
             ", did you mean {}?",
-            names
-                .iter()
-                .map(|n| format!("`{n}`"))
-                .collect::<Vec<_>>()
-                .join(" or ")
+            names.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(" or ")
         ),
     }
 }
@@ -83,37 +76,18 @@ fn did_you_mean(nearest: &[String]) -> String {
 /// Up to three of `names` that look like `name`, the most alike first.
 pub fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Vec<String> {
     let mut scored: Vec<(f64, &str)> = names
-        .map(|other| {
-            (
-                strsim::jaro_winkler(&name.to_lowercase(), &other.to_lowercase()),
-                other,
-            )
-        })
+        .map(|other| (strsim::jaro_winkler(&name.to_lowercase(), &other.to_lowercase()), other))
         .filter(|(score, _)| *score > 0.8)
         .collect();
     scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
     scored.dedup_by(|a, b| a.1 == b.1);
-    scored
-        .into_iter()
-        .take(3)
-        .map(|(_, name)| name.to_owned())
-        .collect()
+    scored.into_iter().take(3).map(|(_, name)| name.to_owned()).collect()
 }
 
-/// Names selected by `pattern`, in Ansible's order.
+/// Names selected by `pattern`, in Ansible's order. A part `@file` stands for the lines of that file.
 pub(crate) fn select(graph: &Graph, pattern: &str) -> Result<Vec<Arc<str>>, PatternError> {
-    evaluate(graph, split(pattern), pattern)
-}
-
-/// The same, only those that `limit` selects too. `@file` in a limit stands for the lines of that file.
-pub(crate) fn select_limited(
-    graph: &Graph,
-    pattern: &str,
-    limit: &str,
-) -> Result<Vec<Arc<str>>, PatternError> {
-    let hosts = select(graph, pattern)?;
     let mut parts = Vec::new();
-    for part in split(limit) {
+    for part in split(pattern) {
         match part.strip_prefix('@') {
             Some(file) => {
                 let path = crate::sources::absolute(file);
@@ -126,12 +100,15 @@ pub(crate) fn select_limited(
             None => parts.push(part),
         }
     }
-    let allowed: IndexSet<Arc<str>> = evaluate(graph, parts, limit)?.into_iter().collect();
+    evaluate(graph, parts, pattern)
+}
+
+/// The same, only those that `limit` selects too.
+pub(crate) fn select_limited(graph: &Graph, pattern: &str, limit: &str) -> Result<Vec<Arc<str>>, PatternError> {
+    let hosts = select(graph, pattern)?;
+    let allowed: IndexSet<Arc<str>> = select(graph, limit)?.into_iter().collect();
     let empty_before = hosts.is_empty();
-    let hosts: Vec<Arc<str>> = hosts
-        .into_iter()
-        .filter(|host| allowed.contains(host))
-        .collect();
+    let hosts: Vec<Arc<str>> = hosts.into_iter().filter(|host| allowed.contains(host)).collect();
     if hosts.is_empty() && !empty_before {
         return Err(PatternError::LimitMatchesNothing {
             limit: limit.to_owned(),
@@ -157,11 +134,7 @@ fn split(pattern: &str) -> Vec<String> {
         .collect()
 }
 
-fn evaluate(
-    graph: &Graph,
-    parts: Vec<String>,
-    pattern: &str,
-) -> Result<Vec<Arc<str>>, PatternError> {
+fn evaluate(graph: &Graph, parts: Vec<String>, pattern: &str) -> Result<Vec<Arc<str>>, PatternError> {
     let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
     let of_kind = |sign: char| {
         parts
@@ -185,28 +158,17 @@ fn evaluate(
             hosts.push(host.name.clone());
             continue;
         }
-        let matched = one(
-            graph,
-            part.strip_prefix(['!', '&']).unwrap_or(part),
-            pattern,
-        )?;
+        let matched = one(graph, part.strip_prefix(['!', '&']).unwrap_or(part), pattern)?;
         if part.starts_with('!') {
             hosts.retain(|host| !matched.contains(host));
         } else if part.starts_with('&') {
             hosts.retain(|host| matched.contains(host));
         } else {
-            let new: Vec<Arc<str>> = matched
-                .into_iter()
-                .filter(|host| !hosts.contains(host))
-                .collect();
+            let new: Vec<Arc<str>> = matched.into_iter().filter(|host| !hosts.contains(host)).collect();
             hosts.extend(new);
         }
     }
-    Ok(hosts
-        .into_iter()
-        .collect::<IndexSet<_>>()
-        .into_iter()
-        .collect())
+    Ok(hosts.into_iter().collect::<IndexSet<_>>().into_iter().collect())
 }
 
 /// The hosts of one part without its sign. May hold a host twice, which subscripts count.
@@ -232,42 +194,24 @@ fn one(graph: &Graph, part: &str, pattern: &str) -> Result<Vec<Arc<str>>, Patter
     };
     if let Some(index) = found.get(2) {
         let index: i64 = index.as_str().parse().map_err(|_| outside())?;
-        let at = if index < 0 {
-            index + count as i64
-        } else {
-            index
-        };
+        let at = if index < 0 { index + count as i64 } else { index };
         let host = usize::try_from(at)
             .ok()
             .and_then(|at| hosts.get(at))
             .ok_or_else(outside)?;
         return Ok(vec![host.clone()]);
     }
-    let number = |i: usize| {
-        found
-            .get(i)
-            .map(|m| m.as_str())
-            .filter(|text| !text.is_empty())
-    };
-    let start: usize = number(3)
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(usize::MAX);
+    let number = |i: usize| found.get(i).map(|m| m.as_str()).filter(|text| !text.is_empty());
+    let start: usize = number(3).and_then(|text| text.parse().ok()).unwrap_or(usize::MAX);
     // An end of 0 counts as none in Ansible, and leaves the one host at the start.
     let end: usize = match number(4) {
         None => count - 1,
         Some(text) => text.parse().unwrap_or(usize::MAX),
     };
     if end == 0 && number(4).is_some() {
-        return hosts
-            .get(start)
-            .map(|host| vec![host.clone()])
-            .ok_or_else(outside);
+        return hosts.get(start).map(|host| vec![host.clone()]).ok_or_else(outside);
     }
-    Ok(hosts
-        .into_iter()
-        .take(end.saturating_add(1))
-        .skip(start)
-        .collect())
+    Ok(hosts.into_iter().take(end.saturating_add(1)).skip(start).collect())
 }
 
 fn matches(graph: &Graph, part: &str, pattern: &str) -> Result<Vec<Arc<str>>, PatternError> {
@@ -278,13 +222,7 @@ fn matches(graph: &Graph, part: &str, pattern: &str) -> Result<Vec<Arc<str>>, Pa
     let expression = Regex::new(&expression).map_err(|error| PatternError::Regex {
         part: part.to_owned(),
         pattern: pattern.to_owned(),
-        reason: error
-            .to_string()
-            .lines()
-            .last()
-            .unwrap_or_default()
-            .trim()
-            .to_owned(),
+        reason: error.to_string().lines().last().unwrap_or_default().trim().to_owned(),
     })?;
     let mut hosts = Vec::new();
     let mut any_group = false;
@@ -293,24 +231,14 @@ fn matches(graph: &Graph, part: &str, pattern: &str) -> Result<Vec<Arc<str>>, Pa
         hosts.extend(graph.hosts_of(name));
     }
     if !any_group || part.starts_with('~') || part.contains(['.', '?', '*', '[']) {
-        hosts.extend(
-            graph
-                .hosts
-                .keys()
-                .filter(|name| expression.is_match(name))
-                .cloned(),
-        );
+        hosts.extend(graph.hosts.keys().filter(|name| expression.is_match(name)).cloned());
     }
     if hosts.is_empty() && LOCALHOST.contains(&part) {
         hosts.push(graph.localhost.clone().unwrap_or_else(|| part.into()));
     }
     let is_name = !part.starts_with('~') && !part.contains(['?', '*', '[']);
     if hosts.is_empty() && !any_group && is_name {
-        let names = graph
-            .groups
-            .keys()
-            .chain(graph.hosts.keys())
-            .map(|name| &**name);
+        let names = graph.groups.keys().chain(graph.hosts.keys()).map(|name| &**name);
         return Err(PatternError::Unknown {
             name: part.to_owned(),
             pattern: pattern.to_owned(),
@@ -376,9 +304,5 @@ fn set(chars: &[char], out: &mut String) {
 }
 
 fn push_range(first: char, last: char, out: &mut String) {
-    out.push_str(&format!(
-        "\\x{{{:X}}}-\\x{{{:X}}}",
-        u32::from(first),
-        u32::from(last)
-    ));
+    out.push_str(&format!("\\x{{{:X}}}-\\x{{{:X}}}", u32::from(first), u32::from(last)));
 }

@@ -14,11 +14,9 @@ use std::sync::{Arc, LazyLock};
 static ANGLE: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"<[A-Za-z][A-Za-z0-9 _.-]*>").expect("a constant expression"));
 // `{NAME}` in capitals, neither a template's `{{ name }}` nor a shell's `${NAME}`.
-static BRACE: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?:^|[^{$])(\{[A-Z][A-Z0-9_]*\})(?:[^}]|$)").expect("a constant expression")
-});
-static DOTTED: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"^[0-9]+(?:\.[0-9]*)+$").expect("a constant expression"));
+static BRACE: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(?:^|[^{$])(\{[A-Z][A-Z0-9_]*\})(?:[^}]|$)").expect("a constant expression"));
+static DOTTED: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^[0-9]+(?:\.[0-9]*)+$").expect("a constant expression"));
 static CUT_OFF: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"^(?:[0-9]{1,3}\.){2,3}$").expect("a constant expression"));
 
@@ -31,9 +29,14 @@ fn holds_address(name: &str) -> bool {
         || name.ends_with("_address")
 }
 
-/// Variables that hold an address and nothing else: a name would be wrong in them.
+/// Variables that hold an address and nothing else: a name or a number would be wrong in them.
 fn holds_only_address(name: &str) -> bool {
-    name.ends_with("_ip")
+    name == "node_ip" || name.ends_with("_listen_ip")
+}
+
+/// Variables without which a machine cannot be reached: empty means forgotten.
+fn must_be_filled(name: &str) -> bool {
+    matches!(name, "ansible_host" | "node_ip" | "wireguard_endpoint")
 }
 
 /// Everything in `inventory` that was not filled in.
@@ -41,8 +44,7 @@ pub fn find_placeholders(inventory: &Inventory) -> Diagnostics {
     let mut found = Diagnostics::new();
     for host in inventory.hosts() {
         let name = &*host.name;
-        let problem = placeholder(name)
-            .or_else(|| wrong_address(name, true).map(|why| (name.to_owned(), why)));
+        let problem = placeholder(name).or_else(|| wrong_address(name, true).map(|why| (name.to_owned(), why)));
         if let Some((token, why)) = problem {
             found.push(report(
                 &format!("the host name `{name}`"),
@@ -73,12 +75,7 @@ pub fn find_placeholders(inventory: &Inventory) -> Diagnostics {
 
 /// True when the place is in a YAML file, whose tree is looked through as a whole.
 fn in_document(inventory: &Inventory, place: Option<&Location>) -> bool {
-    place.is_some_and(|place| {
-        inventory
-            .documents
-            .iter()
-            .any(|d| d.source.file() == &place.file)
-    })
+    place.is_some_and(|place| inventory.documents.iter().any(|d| d.source.file() == &place.file))
 }
 
 fn variables(vars: &VarMap, found: &mut Diagnostics, inventory: &Inventory) {
@@ -92,20 +89,14 @@ fn variables(vars: &VarMap, found: &mut Diagnostics, inventory: &Inventory) {
 fn value(name: &str, value_here: &Value, place: Option<&Location>, found: &mut Diagnostics) {
     match value_here {
         Value::Str(text) | Value::Unsafe(text) => scalar(name, text, place, found),
-        Value::Null if matches!(name, "ansible_host") => scalar(name, "", place, found),
+        Value::Null if must_be_filled(name) => scalar(name, "", place, found),
         // `10.0` is a number to Python, and no address.
         Value::Int(_) | Value::Float(_) if holds_only_address(name) || name == "ansible_host" => {
-            let text = place
-                .and_then(written)
-                .unwrap_or_else(|| format!("{value_here:?}"));
+            let text = place.and_then(written).unwrap_or_else(|| format!("{value_here:?}"));
             scalar(name, &text, place, found);
         }
-        Value::List(items) => items
-            .iter()
-            .for_each(|item| value(name, item, place, found)),
-        Value::Map(map) => map
-            .iter()
-            .for_each(|(key, item)| value(key, item, place, found)),
+        Value::List(items) => items.iter().for_each(|item| value(name, item, place, found)),
+        Value::Map(map) => map.iter().for_each(|(key, item)| value(key, item, place, found)),
         _ => {}
     }
 }
@@ -113,10 +104,7 @@ fn value(name: &str, value_here: &Value, place: Option<&Location>, found: &mut D
 /// The word that stands at a place.
 fn written(place: &Location) -> Option<String> {
     let text = place.text.as_deref()?;
-    let tail: String = text
-        .chars()
-        .skip((place.column as usize).saturating_sub(1))
-        .collect();
+    let tail: String = text.chars().skip((place.column as usize).saturating_sub(1)).collect();
     tail.split_whitespace().next().map(str::to_owned)
 }
 
@@ -136,22 +124,25 @@ fn scalar(name: &str, text: &str, place: Option<&Location>, found: &mut Diagnost
     } else {
         format!("`{name}`")
     };
-    if name == "ansible_host" && text.trim().is_empty() {
+    if must_be_filled(name) && text.trim().is_empty() {
         found.push(report(&what, "", "it is empty", place));
         return;
     }
     if let Some((token, why)) = placeholder(text) {
         found.push(report(&what, &token, &why, place));
-    } else if holds_address(name) && !text.contains("{{") {
-        if let Some(why) = wrong_address(text.trim(), holds_only_address(name)) {
-            found.push(report(&what, text.trim(), &why, place));
-        }
+    } else if holds_address(name)
+        && !text.contains("{{")
+        && let Some(why) = wrong_address(text.trim(), holds_only_address(name))
+    {
+        found.push(report(&what, text.trim(), &why, place));
     }
 }
 
 /// A part of `text` that stands for something to be filled in, and what it is.
 fn placeholder(text: &str) -> Option<(String, String)> {
-    if let Some(found) = ANGLE.find(text) {
+    // Markup is no placeholder: it closes its tags, or uses those that need no closing.
+    let is_markup = |tag: &str| text.contains("</") || matches!(tag, "<br>" | "<hr>" | "<p>" | "<li>");
+    if let Some(found) = ANGLE.find_iter(text).find(|found| !is_markup(found.as_str())) {
         return Some((
             found.as_str().to_owned(),
             "it stands for a value to be filled in".into(),
@@ -163,28 +154,19 @@ fn placeholder(text: &str) -> Option<(String, String)> {
             "it stands for a value to be filled in".into(),
         ));
     }
-    let cut_off = text
-        .split([',', ' ', '/', '-'])
-        .find(|word| CUT_OFF.is_match(word));
+    let cut_off = text.split([',', ' ', '/', '-']).find(|word| CUT_OFF.is_match(word));
     cut_off.map(|word| (word.to_owned(), "the address is cut off".into()))
 }
 
 /// Why `text`, which looks like an address, is none.
 fn wrong_address(text: &str, only_address: bool) -> Option<String> {
-    if DOTTED.is_match(text)
-        || (only_address && !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()))
-    {
+    if DOTTED.is_match(text) || (only_address && !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())) {
         if text.parse::<Ipv4Addr>().is_ok() {
             return None;
         }
         let parts: Vec<&str> = text.split('.').collect();
-        return match parts
-            .iter()
-            .find(|part| part.parse::<u16>().is_ok_and(|n| n > 255))
-        {
-            Some(part) => Some(format!(
-                "`{part}` is more than 255, so this is no IPv4 address"
-            )),
+        return match parts.iter().find(|part| part.parse::<u16>().is_ok_and(|n| n > 255)) {
+            Some(part) => Some(format!("`{part}` is more than 255, so this is no IPv4 address")),
             // A plain number is a possible host name.
             None if parts.len() == 1 && !only_address => None,
             None if parts.len() != 4 => Some(format!(

@@ -73,10 +73,7 @@ struct Item {
 
 impl Item {
     fn plain(value: Value) -> Self {
-        Self {
-            value,
-            hashable: true,
-        }
+        Self { value, hashable: true }
     }
 }
 
@@ -288,11 +285,7 @@ impl Parser {
         while let Some(c) = self.peek() {
             let after_e = self.at > start && matches!(self.chars[self.at - 1], 'e' | 'E');
             let based = self.at > start + 1 && matches!(self.chars[start + 1], 'x' | 'X');
-            if c.is_alphanumeric()
-                || c == '_'
-                || c == '.'
-                || (matches!(c, '+' | '-') && after_e && !based)
-            {
+            if c.is_alphanumeric() || c == '_' || c == '.' || (matches!(c, '+' | '-') && after_e && !based) {
                 self.at += 1;
             } else {
                 break;
@@ -316,10 +309,7 @@ impl Parser {
             match self.peek_token() {
                 Some('\'' | '"') => {}
                 Some(c) if c.is_ascii_alphabetic() => {
-                    let prefixed = self.chars[self.at..]
-                        .iter()
-                        .take(3)
-                        .any(|c| matches!(c, '\'' | '"'));
+                    let prefixed = self.chars[self.at..].iter().take(3).any(|c| matches!(c, '\'' | '"'));
                     if !prefixed {
                         self.at = mark;
                         break;
@@ -341,15 +331,13 @@ impl Parser {
             match c.to_ascii_lowercase() {
                 'r' if !raw => raw = true,
                 'b' if !bytes => bytes = true,
-                'u' if self.at == start
-                    && matches!(self.chars.get(self.at + 1), Some('\'' | '"')) => {}
+                'u' if self.at == start && matches!(self.chars.get(self.at + 1), Some('\'' | '"')) => {}
                 _ => return None,
             }
             self.at += 1;
         }
         let quote = self.peek()?;
-        let triple = self.chars.get(self.at + 1) == Some(&quote)
-            && self.chars.get(self.at + 2) == Some(&quote);
+        let triple = self.chars.get(self.at + 1) == Some(&quote) && self.chars.get(self.at + 2) == Some(&quote);
         let fence = if triple { 3 } else { 1 };
         self.at += fence;
         let mut text = String::new();
@@ -408,6 +396,10 @@ impl Parser {
                 other
             }
         };
+        if bytes && !plain.is_ascii() {
+            // Bytes that are no text cannot be a value of ours.
+            return None;
+        }
         text.push(plain);
         Some(())
     }
@@ -426,8 +418,7 @@ impl Parser {
 fn digits(text: &str, radix: u32) -> Option<String> {
     let clean: String = text.chars().filter(|c| *c != '_').collect();
     let underscores_ok = !text.starts_with('_') && !text.ends_with('_') && !text.contains("__");
-    (underscores_ok && !clean.is_empty() && clean.chars().all(|c| c.is_digit(radix)))
-        .then_some(clean)
+    (underscores_ok && !clean.is_empty() && clean.chars().all(|c| c.is_digit(radix))).then_some(clean)
 }
 
 fn number(text: &str) -> Option<Value> {
@@ -462,11 +453,7 @@ fn number(text: &str) -> Option<Value> {
             } else {
                 digits(whole, 10)?
             };
-            let part = if part.is_empty() {
-                "0".into()
-            } else {
-                digits(part, 10)?
-            };
+            let part = if part.is_empty() { "0".into() } else { digits(part, 10)? };
             format!("{whole}.{part}")
         }
         None => digits(mantissa, 10)?,

@@ -117,11 +117,7 @@ mod tests {
     use super::split;
 
     fn texts(line: &str) -> Vec<String> {
-        split(line)
-            .expect("splits")
-            .into_iter()
-            .map(|w| w.text)
-            .collect()
+        split(line).expect("splits").into_iter().map(|w| w.text).collect()
     }
 
     #[test]

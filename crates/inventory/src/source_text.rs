@@ -5,11 +5,21 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// A file's text by lines, with the name it is reported under.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct SourceText {
     file: Arc<Path>,
     lines: Vec<Arc<str>>,
     hidden: bool,
+}
+
+impl std::fmt::Debug for SourceText {
+    /// Without the text, which may be that of a vault.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SourceText")
+            .field("file", &self.file)
+            .field("lines", &self.lines.len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl SourceText {
@@ -26,6 +36,13 @@ impl SourceText {
     /// The file's name.
     pub fn file(&self) -> &Arc<Path> {
         &self.file
+    }
+
+    /// Drops the lines of a hidden text, once everything is read from them.
+    pub(crate) fn forget_hidden(&mut self) {
+        if self.hidden {
+            self.lines = Vec::new();
+        }
     }
 
     /// True when the lines must not be shown.
@@ -67,8 +84,7 @@ pub(crate) fn split_lines(text: &str) -> Vec<&str> {
     while let Some((at, c)) = chars.next() {
         let is_break = matches!(
             c,
-            '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{1c}'
-                ..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}'
+            '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{1c}'..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}'
         );
         if !is_break {
             continue;
@@ -92,10 +108,7 @@ mod tests {
 
     #[test]
     fn lines_as_python_cuts_them() {
-        assert_eq!(
-            split_lines("a\nb\r\nc\rd\n\ne"),
-            ["a", "b", "c", "d", "", "e"]
-        );
+        assert_eq!(split_lines("a\nb\r\nc\rd\n\ne"), ["a", "b", "c", "d", "", "e"]);
         assert_eq!(split_lines(""), Vec::<&str>::new());
         assert_eq!(split_lines("x\n"), ["x"]);
     }

@@ -12,8 +12,7 @@ use std::sync::Arc;
 
 /// Endings that Ansible passes over in a folder of inventories.
 const IGNORED: [&str; 13] = [
-    ".pyc", ".pyo", ".swp", ".bak", "~", ".rpm", ".md", ".txt", ".rst", ".orig", ".ini", ".cfg",
-    ".retry",
+    ".pyc", ".pyo", ".swp", ".bak", "~", ".rpm", ".md", ".txt", ".rst", ".orig", ".ini", ".cfg", ".retry",
 ];
 /// Extensions of YAML files.
 pub(crate) const YAML_EXTENSIONS: [&str; 3] = [".yml", ".yaml", ".json"];
@@ -42,12 +41,10 @@ pub(crate) fn read(sources: &[String], secrets: &VaultSecrets) -> Sources {
             all.folders.push(path.clone());
             if !folder(&path, secrets, &mut all) {
                 let message = format!("no inventory in the folder {source}");
-                let help = "name the file itself with -i: in a folder, files such as *.ini, *.txt and *.bak are passed over";
-                all.found.push(
-                    Diagnostic::error(message)
-                        .at(Location::file(&path))
-                        .help(help),
-                );
+                let help =
+                    "name the file itself with -i: in a folder, files such as *.ini, *.txt and *.bak are passed over";
+                all.found
+                    .push(Diagnostic::error(message).at(Location::file(&path)).help(help));
             }
         } else if path.exists() {
             all.folders.extend(path.parent().map(Path::to_path_buf));
@@ -55,11 +52,8 @@ pub(crate) fn read(sources: &[String], secrets: &VaultSecrets) -> Sources {
         } else {
             let message = format!("there is no inventory {source}");
             let help = "check the path given with -i; a literal list of hosts ends with a comma: -i host1,";
-            all.found.push(
-                Diagnostic::error(message)
-                    .at(Location::file(source))
-                    .help(help),
-            );
+            all.found
+                .push(Diagnostic::error(message).at(Location::file(source)).help(help));
         }
     }
     let reconciled = all.graph.reconcile();
@@ -88,23 +82,13 @@ pub(crate) fn absolute(source: &str) -> PathBuf {
 
 fn host_list(text: &str, graph: &mut Graph) {
     let place = Location::file(format!("<-i {text}>"));
-    for name in text
-        .split(',')
-        .map(str::trim)
-        .filter(|name| !name.is_empty())
-    {
+    for name in text.split(',').map(str::trim).filter(|name| !name.is_empty()) {
         let (host, port) = match address::parse_address(name).filter(|a| !a.host.contains('[')) {
             Some(address) => (address.host, address.port),
             None => (name.to_owned(), None),
         };
         if !graph.hosts.contains_key(&*host) {
-            graph.add_host(
-                &host,
-                "ungrouped",
-                port,
-                Some(place.clone()),
-                Path::new(text),
-            );
+            graph.add_host(&host, "ungrouped", port, Some(place.clone()), Path::new(text));
         }
     }
 }
@@ -112,14 +96,10 @@ fn host_list(text: &str, graph: &mut Graph) {
 /// Reads all inventories of a folder; false when there was none.
 fn folder(path: &Path, secrets: &VaultSecrets, all: &mut Sources) -> bool {
     let mut names: Vec<PathBuf> = match std::fs::read_dir(path) {
-        Ok(entries) => entries
-            .filter_map(Result::ok)
-            .map(|entry| entry.path())
-            .collect(),
+        Ok(entries) => entries.filter_map(Result::ok).map(|entry| entry.path()).collect(),
         Err(error) => {
             let message = format!("the folder cannot be read: {error}");
-            all.found
-                .push(Diagnostic::error(message).at(Location::file(path)));
+            all.found.push(Diagnostic::error(message).at(Location::file(path)));
             return true;
         }
     };
@@ -132,15 +112,10 @@ fn folder(path: &Path, secrets: &VaultSecrets, all: &mut Sources) -> bool {
         }
         if IGNORED.iter().any(|end| name.ends_with(end)) {
             if name.ends_with(".ini") {
-                let message = format!(
-                    "{name} is passed over, as Ansible does with *.ini in a folder of inventories"
-                );
+                let message = format!("{name} is passed over, as Ansible does with *.ini in a folder of inventories");
                 let help = format!("name it with -i {}", inner.display());
-                all.found.push(
-                    Diagnostic::warning(message)
-                        .at(Location::file(path))
-                        .help(help),
-                );
+                all.found
+                    .push(Diagnostic::warning(message).at(Location::file(path)).help(help));
             }
         } else if inner.is_dir() {
             any |= folder(&inner, secrets, all);
@@ -158,25 +133,17 @@ fn file(path: &Path, secrets: &VaultSecrets, all: &mut Sources) {
     };
     let place = Location::file(path);
     if text.starts_with("#!") {
-        let help =
-            "run it with --list, save what it prints as a .json or .yml inventory, and give that";
+        let help = "run it with --list, save what it prints as a .json or .yml inventory, and give that";
         let message = "this is a script: dynamic inventories are not supported";
-        all.found
-            .push(Diagnostic::error(message).at(place).help(help));
+        all.found.push(Diagnostic::error(message).at(place).help(help));
         return;
     }
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let extension = name
-        .rfind('.')
-        .filter(|at| *at > 0)
-        .map_or("", |at| &name[at..]);
+    let extension = name.rfind('.').filter(|at| *at > 0).map_or("", |at| &name[at..]);
     if extension == ".toml" {
         let message = "TOML inventories are not supported";
-        all.found.push(
-            Diagnostic::error(message)
-                .at(place)
-                .help("write it as INI or YAML"),
-        );
+        all.found
+            .push(Diagnostic::error(message).at(place).help("write it as INI or YAML"));
         return;
     }
     let by_name = YAML_EXTENSIONS.contains(&extension);

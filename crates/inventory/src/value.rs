@@ -82,9 +82,7 @@ impl Value {
         match self {
             Self::Str(s) | Self::Unsafe(s) => Self::Secret(Secret::new(s.to_string())),
             Self::List(items) => Self::List(items.into_iter().map(Self::into_secret).collect()),
-            Self::Map(map) => {
-                Self::Map(map.into_iter().map(|(k, v)| (k, v.into_secret())).collect())
-            }
+            Self::Map(map) => Self::Map(map.into_iter().map(|(k, v)| (k, v.into_secret())).collect()),
             other => other,
         }
     }

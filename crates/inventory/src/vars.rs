@@ -6,8 +6,8 @@
 use crate::diagnostic::Location;
 use crate::template::session::{Scope, Session};
 use crate::template::value::{Key, Map, V};
-pub use crate::template::{ValueError, ValueErrorKind};
 use crate::template::without_omitted;
+pub use crate::template::{ValueError, ValueErrorKind};
 use crate::value::{Secret, Value, Var, VarMap};
 use indexmap::IndexMap;
 use std::fmt;
@@ -137,7 +137,12 @@ impl HostVars {
     #[must_use]
     pub fn with_play_hosts(mut self, hosts: &[Arc<str>]) -> Self {
         let list = Value::List(hosts.iter().map(|h| Value::str(Arc::clone(h))).collect());
-        for name in ["play_hosts", "ansible_play_hosts", "ansible_play_hosts_all", "ansible_play_batch"] {
+        for name in [
+            "play_hosts",
+            "ansible_play_hosts",
+            "ansible_play_hosts_all",
+            "ansible_play_batch",
+        ] {
             self = self.with_magic(name, list.clone());
         }
         self
@@ -154,18 +159,15 @@ impl HostVars {
     /// When its template is wrong or needs something that is not defined.
     pub fn get(&self, name: &str) -> Result<Option<Value>, ValueError> {
         let session = Session::new(Arc::clone(&self.scope));
-        match session.variable(&self.scope, name)? {
+        let value = session.variable(&self.scope, name).and_then(|found| match found {
             None => Ok(None),
-            Some(host @ (V::HostVars | V::Host(_))) => self.listed(&session, &host).map(Some),
-            Some(value) => Ok(without_omitted(value.into_value(Default::default())?)),
-        }
-    }
-
-    /// `hostvars` and `vars` as ordinary mappings.
-    fn listed(&self, session: &Session, value: &V) -> Result<Value, ValueError> {
-        session
-            .listed(&self.scope, value)?
-            .into_value(Default::default())
+            Some(host @ (V::HostVars | V::Host(_))) => session
+                .listed(&self.scope, &host)?
+                .into_value(Default::default())
+                .map(Some),
+            Some(value) => value.into_value(Default::default()).map(Some),
+        });
+        Ok(value.map_err(|e| session.shown(e))?.and_then(without_omitted))
     }
 
     /// Like [`HostVars::get`], for a variable that must be there.
@@ -212,7 +214,7 @@ impl HostVars {
         let session = Session::new(Arc::clone(&self.scope));
         let result = session.value(&self.scope, value, location.as_ref());
         let value = result.and_then(|v| v.into_value(Default::default()));
-        let value = value.map_err(|e| e.at(location))?;
+        let value = value.map_err(|e| session.shown(e.at(location)))?;
         Ok(match value {
             omitted if crate::template::is_omit(&omitted) => omitted,
             other => without_omitted(other).unwrap_or(Value::Null),
@@ -247,13 +249,15 @@ impl HostVars {
         let session = Session::new(Arc::clone(&self.scope));
         let mut locals = Map::new();
         for (key, var) in extra {
-            let value = session.value(&self.scope, &var.value, var.location.as_ref())?;
+            let value = session.value(&self.scope, &var.value, var.location.as_ref());
+            let value = value.map_err(|e| session.shown(e))?;
             locals.insert(Key::str(Arc::clone(key)), value);
         }
         if !locals.contains_key(&Key::str("ansible_managed")) && self.raw("ansible_managed").is_none() {
             locals.insert(Key::str("ansible_managed"), V::str("Ansible managed"));
         }
-        let (text, taint) = session.file(&self.scope, name, text, &locals)?;
+        let result = session.file(&self.scope, name, text, &locals);
+        let (text, taint) = result.map_err(|e| session.shown(e))?;
         Ok(Rendered {
             text,
             secret: taint.secret,
@@ -296,7 +300,7 @@ impl HostVars {
     /// # Errors
     /// When it cannot be evaluated or is a list or mapping.
     pub fn string(&self, name: &str) -> Result<Option<String>, ValueError> {
-        self.typed(name, "string", |value| plain(value))
+        self.typed(name, "string", plain)
     }
 
     /// The variable as a string that must not be shown, whether it was encrypted or not. `None` when it is not set or

@@ -48,8 +48,7 @@ impl<'a> VarsReader<'a> {
             let implicit = crate::graph::LOCALHOST.iter().map(|name| Arc::from(*name));
             let names = graph.hosts.keys().cloned().chain(implicit);
             for name in names {
-                vars.hosts
-                    .extend(self.named(&place, &name).map(|found| (name, found)));
+                vars.hosts.extend(self.named(&place, &name).map(|found| (name, found)));
             }
         }
         vars
@@ -59,8 +58,7 @@ impl<'a> VarsReader<'a> {
         let place = folder.join(name);
         if place.is_file() {
             let message = format!("{name} is not a folder and is passed over");
-            self.found
-                .push(Diagnostic::warning(message).at(Location::file(&place)));
+            self.found.push(Diagnostic::warning(message).at(Location::file(&place)));
         }
         place.is_dir().then_some(place)
     }
@@ -91,14 +89,10 @@ impl<'a> VarsReader<'a> {
 
     fn files_below(&mut self, folder: &Path, files: &mut Vec<PathBuf>) {
         let mut inner: Vec<PathBuf> = match std::fs::read_dir(folder) {
-            Ok(entries) => entries
-                .filter_map(Result::ok)
-                .map(|entry| entry.path())
-                .collect(),
+            Ok(entries) => entries.filter_map(Result::ok).map(|entry| entry.path()).collect(),
             Err(error) => {
                 let message = format!("the folder cannot be read: {error}");
-                self.found
-                    .push(Diagnostic::error(message).at(Location::file(folder)));
+                self.found.push(Diagnostic::error(message).at(Location::file(folder)));
                 return;
             }
         };
@@ -108,10 +102,7 @@ impl<'a> VarsReader<'a> {
             if name.starts_with('.') || name.ends_with('~') {
                 continue;
             }
-            let extension = name
-                .rfind('.')
-                .filter(|at| *at > 0)
-                .map_or("", |at| &name[at..]);
+            let extension = name.rfind('.').filter(|at| *at > 0).map_or("", |at| &name[at..]);
             if path.is_dir() {
                 if extension.is_empty() {
                     self.files_below(&path, files);

@@ -55,16 +55,10 @@ impl VaultError {
     pub fn help(&self) -> &'static str {
         match self {
             Self::NoSecret => "give --vault-password-file FILE or --ask-vault-pass",
-            Self::WrongPassword { .. } => {
-                "check the password given with --vault-password-file or --ask-vault-pass"
-            }
-            Self::Format(_) => {
-                "encrypt it again with `ansible-vault`; a vault begins with $ANSIBLE_VAULT;1.1;AES256"
-            }
+            Self::WrongPassword { .. } => "check the password given with --vault-password-file or --ask-vault-pass",
+            Self::Format(_) => "encrypt it again with `ansible-vault`; a vault begins with $ANSIBLE_VAULT;1.1;AES256",
             Self::NotText => "only text can be used as variables",
-            Self::PasswordFile { .. } => {
-                "the file holds the password, or is executable and prints it"
-            }
+            Self::PasswordFile { .. } => "the file holds the password, or is executable and prints it",
         }
     }
 }
@@ -77,11 +71,7 @@ pub struct VaultSecrets {
 
 impl fmt::Debug for VaultSecrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let labels: Vec<&str> = self
-            .secrets
-            .iter()
-            .map(|(label, _)| label.as_str())
-            .collect();
+        let labels: Vec<&str> = self.secrets.iter().map(|(label, _)| label.as_str()).collect();
         f.debug_struct("VaultSecrets")
             .field("labels", &labels)
             .finish_non_exhaustive()
@@ -166,17 +156,14 @@ impl VaultSecrets {
                 return Ok(Zeroizing::new(text.to_owned()));
             }
         }
-        Err(VaultError::WrongPassword {
-            label: envelope.label,
-        })
+        Err(VaultError::WrongPassword { label: envelope.label })
     }
 }
 
 #[cfg(unix)]
 fn is_executable(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
-    std::fs::metadata(path)
-        .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+    std::fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 
 #[cfg(not(unix))]
@@ -195,10 +182,7 @@ pub fn encrypt(text: &str, secret: &SecretString, salt: &[u8; 32], label: Option
     let keys = derive(secret, salt);
     let mut data = Zeroizing::new(text.as_bytes().to_vec());
     let padding = BLOCK - data.len() % BLOCK;
-    data.extend(std::iter::repeat_n(
-        u8::try_from(padding).unwrap_or(0),
-        padding,
-    ));
+    data.extend(std::iter::repeat_n(u8::try_from(padding).unwrap_or(0), padding));
     apply_cipher(&keys, &mut data);
     let tag = authenticate(&keys, &data).finalize().into_bytes();
     let inner = format!("{}\n{}\n{}", to_hex(salt), to_hex(&tag), to_hex(&data));
@@ -228,12 +212,7 @@ impl Envelope {
     fn parse(vault: &str) -> Result<Self, VaultError> {
         let format = |what: &str| VaultError::Format(what.to_owned());
         let mut lines = vault.lines();
-        let header: Vec<&str> = lines
-            .next()
-            .unwrap_or_default()
-            .split(';')
-            .map(str::trim)
-            .collect();
+        let header: Vec<&str> = lines.next().unwrap_or_default().split(';').map(str::trim).collect();
         let (version, cipher, label) = match header[..] {
             [HEADER, version, cipher] => (version, cipher, None),
             [HEADER, version, cipher, label, ..] => (version, cipher, Some(label.to_owned())),
@@ -245,28 +224,13 @@ impl Envelope {
             )));
         }
         if cipher != "AES256" {
-            return Err(format(&format!(
-                "cipher {cipher} is not supported, only AES256 is"
-            )));
+            return Err(format(&format!("cipher {cipher} is not supported, only AES256 is")));
         }
-        let body: String = lines
-            .flat_map(str::chars)
-            .filter(|c| !c.is_whitespace())
-            .collect();
-        let body =
-            from_hex(body.as_bytes()).ok_or_else(|| format("its body is not hexadecimal"))?;
+        let body: String = lines.flat_map(str::chars).filter(|c| !c.is_whitespace()).collect();
+        let body = from_hex(body.as_bytes()).ok_or_else(|| format("its body is not hexadecimal"))?;
         let mut parts = body.splitn(3, |b| *b == b'\n').map(from_hex);
-        match (
-            parts.next().flatten(),
-            parts.next().flatten(),
-            parts.next().flatten(),
-        ) {
-            (Some(salt), Some(tag), Some(data)) => Ok(Self {
-                label,
-                salt,
-                tag,
-                data,
-            }),
+        match (parts.next().flatten(), parts.next().flatten(), parts.next().flatten()) {
+            (Some(salt), Some(tag), Some(data)) => Ok(Self { label, salt, tag, data }),
             _ => Err(format("it is cut off or changed")),
         }
     }
@@ -274,10 +238,7 @@ impl Envelope {
     /// The content, or `None` when `secret` does not fit.
     fn open(&self, secret: &SecretString) -> Result<Option<Zeroizing<Vec<u8>>>, VaultError> {
         let keys = derive(secret, &self.salt);
-        if authenticate(&keys, &self.data)
-            .verify_slice(&self.tag)
-            .is_err()
-        {
+        if authenticate(&keys, &self.data).verify_slice(&self.tag).is_err() {
             return Ok(None);
         }
         let mut data = Zeroizing::new(self.data.clone());
@@ -294,12 +255,7 @@ impl Envelope {
 
 fn derive(secret: &SecretString, salt: &[u8]) -> Keys {
     let mut keys = Zeroizing::new([0; KEY * 2 + BLOCK]);
-    pbkdf2::pbkdf2_hmac::<Sha256>(
-        secret.expose_secret().as_bytes(),
-        salt,
-        ROUNDS,
-        &mut keys[..],
-    );
+    pbkdf2::pbkdf2_hmac::<Sha256>(secret.expose_secret().as_bytes(), salt, ROUNDS, &mut keys[..]);
     keys
 }
 
@@ -323,11 +279,7 @@ fn to_hex(bytes: &[u8]) -> String {
 }
 
 fn from_hex(text: &[u8]) -> Option<Vec<u8>> {
-    let digit = |b: u8| {
-        char::from(b)
-            .to_digit(16)
-            .and_then(|d| u8::try_from(d).ok())
-    };
+    let digit = |b: u8| char::from(b).to_digit(16).and_then(|d| u8::try_from(d).ok());
     let (pairs, rest) = text.as_chunks::<2>();
     rest.is_empty().then_some(())?;
     pairs

@@ -18,19 +18,14 @@ pub fn parse(document: &Document, origin: &Path, graph: &mut Graph) -> Diagnosti
     match document.root.as_ref().map(|root| (&root.kind, root)) {
         Some((NodeKind::Map(entries), root)) => {
             if let Some(plugin) = entries.iter().find(|e| &*e.key == "plugin") {
-                let help =
-                    "give a static inventory, or the output of the plugin saved as YAML or JSON";
+                let help = "give a static inventory, or the output of the plugin saved as YAML or JSON";
                 reader.error(
                     &plugin.value,
                     "this configures a dynamic inventory plugin, which is not supported",
                     help,
                 );
             } else if entries.is_empty() {
-                reader.error(
-                    root,
-                    "the inventory is empty",
-                    "it needs at least one group",
-                );
+                reader.error(root, "the inventory is empty", "it needs at least one group");
             } else {
                 for entry in entries {
                     reader.group(entry);
@@ -67,11 +62,8 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn error(&mut self, node: &Node, message: impl Into<String>, help: &str) {
-        self.found.push(
-            Diagnostic::error(message)
-                .at(self.document.at(node))
-                .help(help),
-        );
+        self.found
+            .push(Diagnostic::error(message).at(self.document.at(node)).help(help));
     }
 
     fn key_place(&self, entry: &Entry) -> Location {
@@ -82,23 +74,18 @@ impl Reader<'_> {
     fn group(&mut self, entry: &Entry) -> bool {
         let place = self.key_place(entry);
         let name = &*entry.key;
-        if !matches!(
-            entry.value.kind,
-            NodeKind::Map(_) | NodeKind::Scalar(Value::Null)
-        ) {
+        if !matches!(entry.value.kind, NodeKind::Map(_) | NodeKind::Scalar(Value::Null)) {
             let message = format!(
                 "`{name}` is skipped: a group is a mapping, this is a {}",
                 entry.value.kind_name()
             );
             let help = "a group holds `hosts:`, `children:` and `vars:`";
-            self.found
-                .push(Diagnostic::warning(message).at(place).help(help));
+            self.found.push(Diagnostic::warning(message).at(place).help(help));
             return true;
         }
         if !entry.key_is_string || name.is_empty() {
             let message = format!("the group name `{name}` is not a text");
-            self.found
-                .push(Diagnostic::error(message).at(place).help("quote it"));
+            self.found.push(Diagnostic::error(message).at(place).help("quote it"));
             return false;
         }
         self.graph.add_group(name, Some(place));
@@ -137,11 +124,7 @@ impl Reader<'_> {
                     "`{key}` of group `{group}` must be a mapping, this is a {}",
                     section.value.kind_name()
                 );
-                self.error(
-                    &section.value,
-                    message,
-                    "write `name:` lines, without dashes",
-                );
+                self.error(&section.value, message, "write `name:` lines, without dashes");
                 return;
             }
             _ => {
@@ -165,9 +148,7 @@ impl Reader<'_> {
                         continue;
                     }
                     let place = self.key_place(entry);
-                    if !self.graph.groups.contains_key(&*entry.key)
-                        && !self.graph.hosts.contains_key(&*entry.key)
-                    {
+                    if !self.graph.groups.contains_key(&*entry.key) && !self.graph.hosts.contains_key(&*entry.key) {
                         let message = format!("`{}` is neither a group nor a host", entry.key);
                         self.found.push(Diagnostic::error(message).at(place));
                     } else if let Err(message) = self.graph.add_child(group, &entry.key) {
@@ -189,10 +170,8 @@ impl Reader<'_> {
 
     fn unexpected(&mut self, section: &Entry, message: String) {
         let place = self.key_place(section);
-        let help =
-            "a group holds `hosts:`, `children:` and `vars:` only; variables go below `vars:`";
-        self.found
-            .push(Diagnostic::warning(message).at(place).help(help));
+        let help = "a group holds `hosts:`, `children:` and `vars:` only; variables go below `vars:`";
+        self.found.push(Diagnostic::warning(message).at(place).help(help));
     }
 
     fn set(&mut self, entity: &str, entry: &Entry) {
@@ -211,15 +190,13 @@ impl Reader<'_> {
         let text = &*entry.key;
         if !entry.key_is_string {
             let message = format!("the host name `{text}` is not a text");
-            self.found
-                .push(Diagnostic::error(message).at(place).help("quote it"));
+            self.found.push(Diagnostic::error(message).at(place).help("quote it"));
             return;
         }
         let (names, port) = match address::expand(text) {
             Ok(found) if !text.is_empty() => found,
             Ok(_) => {
-                self.found
-                    .push(Diagnostic::error("a host needs a name").at(place));
+                self.found.push(Diagnostic::error("a host needs a name").at(place));
                 return;
             }
             Err(message) => {
@@ -235,17 +212,12 @@ impl Reader<'_> {
                     "the variables of host `{text}` must be a mapping, this is a {}",
                     entry.value.kind_name()
                 );
-                self.error(
-                    &entry.value,
-                    message,
-                    "write `name: value` lines below the host",
-                );
+                self.error(&entry.value, message, "write `name: value` lines below the host");
                 &[]
             }
         };
         for name in &names {
-            self.graph
-                .add_host(name, group, port, Some(place.clone()), self.origin);
+            self.graph.add_host(name, group, port, Some(place.clone()), self.origin);
             for var in vars {
                 self.set(name, var);
             }

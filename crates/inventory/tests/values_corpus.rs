@@ -29,7 +29,11 @@ impl World for Corpus {
     }
     fn groups_of(&self, host: &str) -> Vec<Arc<str>> {
         let has = |hosts: &Vec<Arc<str>>| hosts.iter().any(|h| **h == *host);
-        self.groups.iter().filter(|(_, hosts)| has(hosts)).map(|(name, _)| Arc::clone(name)).collect()
+        self.groups
+            .iter()
+            .filter(|(_, hosts)| has(hosts))
+            .map(|(name, _)| Arc::clone(name))
+            .collect()
     }
     fn inventory_dir(&self) -> Option<PathBuf> {
         Some(folder())
@@ -77,14 +81,20 @@ fn answers(file: &str) -> serde_json::Map<String, serde_json::Value> {
         Some(Value::Map(map)) => map.clone(),
         _ => IndexMap::new(),
     };
-    let hosts = entries("hosts").into_iter().map(|(name, vars)| (name, Arc::new(var_map(Some(&vars)))));
-    let groups = entries("groups").into_iter().map(|(name, hosts)| (name, strings(Some(&hosts))));
+    let hosts = entries("hosts")
+        .into_iter()
+        .map(|(name, vars)| (name, Arc::new(var_map(Some(&vars)))));
+    let groups = entries("groups")
+        .into_iter()
+        .map(|(name, hosts)| (name, strings(Some(&hosts))));
     let world = Arc::new(Corpus {
         vars: Arc::new(var_map(corpus.get("vars"))),
         hosts: hosts.collect(),
         groups: groups.collect(),
     });
-    let vars = HostVars::new("vm1", vec![Arc::clone(&world.vars)], world);
+    let own = world.hosts.get("vm1").cloned().unwrap_or_default();
+    let layers = vec![own, Arc::clone(&world.vars)];
+    let vars = HostVars::new("vm1", layers, world);
     let mut out = serde_json::Map::new();
     let mut note = |case: String, result: Result<Value, mosip_prov_inventory::vars::ValueError>| {
         let answer = match result {
@@ -110,7 +120,9 @@ fn same(a: &serde_json::Value, b: &serde_json::Value) -> bool {
     match (a, b) {
         (J::Number(a), J::Number(b)) => a == b || (a.is_f64() == b.is_f64() && a.as_f64() == b.as_f64()),
         (J::Array(a), J::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
-        (J::Object(a), J::Object(b)) => a.len() == b.len() && a.iter().all(|(k, v)| b.get(k).is_some_and(|w| same(v, w))),
+        (J::Object(a), J::Object(b)) => {
+            a.len() == b.len() && a.iter().all(|(k, v)| b.get(k).is_some_and(|w| same(v, w)))
+        }
         _ => a == b,
     }
 }
@@ -120,7 +132,11 @@ fn documented() -> Vec<String> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs/values.md");
     let text = std::fs::read_to_string(path).expect("docs/values.md can be read");
     text.lines()
-        .filter_map(|line| line.strip_prefix("| `")?.split_once("` |").map(|(case, _)| case.replace("\\|", "|")))
+        .filter_map(|line| {
+            line.strip_prefix("| `")?
+                .split_once("` |")
+                .map(|(case, _)| case.replace("\\|", "|"))
+        })
         .collect()
 }
 
@@ -133,10 +149,16 @@ fn compare(theirs: &serde_json::Value) {
     for (file, expected) in theirs.as_object().expect("an object of files") {
         let expected = expected.as_object().expect("an object of cases");
         let ours = answers(file);
-        assert_eq!(ours.len(), expected.len(), "{file}: every case is recorded; record again after a change");
+        assert_eq!(
+            ours.len(),
+            expected.len(),
+            "{file}: every case is recorded; record again after a change"
+        );
         for (case, theirs) in expected {
             total += 1;
-            let ours = ours.get(case).unwrap_or_else(|| panic!("{file}: {case:?} is recorded but not in the corpus"));
+            let ours = ours
+                .get(case)
+                .unwrap_or_else(|| panic!("{file}: {case:?} is recorded but not in the corpus"));
             let listed = documented.iter().any(|d| d == case);
             if same(ours, theirs) {
                 equal += 1;
@@ -149,7 +171,11 @@ fn compare(theirs: &serde_json::Value) {
         }
     }
     assert!(total >= 150, "the corpus holds {total} cases");
-    assert!(unexplained.is_empty(), "{equal} of {total} equal; not in docs/values.md:\n{}", unexplained.join("\n"));
+    assert!(
+        unexplained.is_empty(),
+        "{equal} of {total} equal; not in docs/values.md:\n{}",
+        unexplained.join("\n")
+    );
     assert!(needless.is_empty(), "listed in docs/values.md but equal: {needless:?}");
     assert!(equal * 100 >= total * 95, "{equal} of {total} equal");
 }

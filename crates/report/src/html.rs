@@ -62,17 +62,11 @@ fn render(run: &Summary) -> String {
 
 fn heading(page: &mut String, run: &Summary) {
     if run.check {
-        page.push_str(
-            "<p class=\"unknown\">Check mode: nothing was changed; this is what would be.</p>\n",
-        );
+        page.push_str("<p class=\"unknown\">Check mode: nothing was changed; this is what would be.</p>\n");
     }
     page.push_str("<p>");
     if let Some(started) = run.started {
-        let _ = write!(
-            page,
-            "Began {}. ",
-            started.strftime("%Y-%m-%d %H:%M:%S UTC")
-        );
+        let _ = write!(page, "Began {}. ", started.strftime("%Y-%m-%d %H:%M:%S UTC"));
     }
     match &run.ending {
         Some(ending) => {
@@ -81,9 +75,7 @@ fn heading(page: &mut String, run: &Summary) {
                 page.push_str("<strong class=\"failed\">Interrupted.</strong> ");
             }
         }
-        None => {
-            page.push_str("<strong class=\"failed\">The run did not come to its end.</strong> ")
-        }
+        None => page.push_str("<strong class=\"failed\">The run did not come to its end.</strong> "),
     }
     let _ = writeln!(page, "mosip-prov {}</p>", escape(&run.program));
 }
@@ -118,11 +110,7 @@ fn hosts(page: &mut String, run: &Summary) {
             let class = if value == 0 { "none" } else { class };
             let _ = write!(page, "<td class=\"{class}\">{value}</td>");
         }
-        let exchanges = run
-            .ending
-            .as_ref()
-            .and_then(|e| e.exchanges.get(host))
-            .unwrap_or(&0);
+        let exchanges = run.ending.as_ref().and_then(|e| e.exchanges.get(host)).unwrap_or(&0);
         let took = run.milliseconds_of(host).map_or("-".to_owned(), duration);
         let _ = writeln!(page, "<td>{exchanges}</td><td>{took}</td></tr>");
     }
@@ -168,11 +156,7 @@ fn failure(page: &mut String, word: &str, name: &str, error: Option<&Failure>, r
         "<section class=\"problem\"><h3><span class=\"failed\">{word}</span> {}</h3>",
         escape(name)
     );
-    let _ = writeln!(
-        page,
-        "<p>{}</p>",
-        escape(error.map_or(reason, |e| &e.message))
-    );
+    let _ = writeln!(page, "<p>{}</p>", escape(error.map_or(reason, |e| &e.message)));
     if let Some(error) = error {
         if let Some(status) = error.status {
             let _ = writeln!(page, "<p>Exit status {status}</p>");
@@ -217,9 +201,10 @@ fn matrix(page: &mut String, run: &Summary) {
         }
         let _ = write!(page, "<tr><th>{}</th>", escape(&name));
         for host in &run.hosts {
-            let task = run.tasks.iter().rfind(|t| {
-                t.task.host == *host && t.task.play == of_play && task_name(&t.task) == name
-            });
+            let task = run
+                .tasks
+                .iter()
+                .rfind(|t| t.task.host == *host && t.task.play == of_play && task_name(&t.task) == name);
             match task {
                 Some(task) => {
                     let _ = write!(
@@ -239,22 +224,14 @@ fn matrix(page: &mut String, run: &Summary) {
 }
 
 fn changes(page: &mut String, run: &Summary) {
-    let changed: Vec<_> = run
-        .tasks
-        .iter()
-        .filter(|t| !t.differences.is_empty())
-        .collect();
+    let changed: Vec<_> = run.tasks.iter().filter(|t| !t.differences.is_empty()).collect();
     if changed.is_empty() {
         return;
     }
     let _ = writeln!(
         page,
         "<h2>{}</h2>\n<p>{}</p>",
-        if run.check {
-            "What would change"
-        } else {
-            "What changed"
-        },
+        if run.check { "What would change" } else { "What changed" },
         count(changed.len(), "task")
     );
     for task in changed {
@@ -265,11 +242,7 @@ fn changes(page: &mut String, run: &Summary) {
             escape(&task_name(&task.task)),
             escape(&task.reason)
         );
-        for line in task
-            .differences
-            .iter()
-            .flat_map(|d| diff::render(d, Paint::new(false)))
-        {
+        for line in task.differences.iter().flat_map(|d| diff::render(d, Paint::new(false))) {
             let text = escape(&line);
             let _ = match line.chars().next() {
                 Some('+') => writeln!(page, "<ins>{text}</ins>"),

@@ -122,10 +122,7 @@ fn case(xml: &mut String, check: bool, task: &FinishedTask) {
         (TaskStatus::Changed, _) => {
             let word = if check { "would change" } else { "changed" };
             let text = escape(&format!("{word}: {}", task.reason));
-            let _ = write!(
-                xml,
-                ">\n      <system-out>{text}</system-out>\n    </testcase>\n"
-            );
+            let _ = write!(xml, ">\n      <system-out>{text}</system-out>\n    </testcase>\n");
         }
         (TaskStatus::Ok | TaskStatus::Failed, error) => {
             let text = match error {

@@ -93,9 +93,7 @@ impl Renderers {
                         pending.push(Event {
                             kind: EventKind::Warning {
                                 host: None,
-                                message: format!(
-                                    "{error}; it is written no further, the run goes on"
-                                ),
+                                message: format!("{error}; it is written no further, the run goes on"),
                             },
                             ..event.clone()
                         });

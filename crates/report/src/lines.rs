@@ -29,13 +29,7 @@ pub(crate) struct Lines {
 }
 
 impl Lines {
-    pub(crate) fn new(
-        paint: Paint,
-        verbosity: u8,
-        diff: bool,
-        width: Option<usize>,
-        say_started: bool,
-    ) -> Self {
+    pub(crate) fn new(paint: Paint, verbosity: u8, diff: bool, width: Option<usize>, say_started: bool) -> Self {
         Self {
             paint,
             verbosity,
@@ -64,11 +58,7 @@ impl Lines {
                 program: _,
             } => self.run_started(playbooks, hosts, *check, *forks),
             EventKind::Warning { host, message } => self.warning(host.as_deref(), message),
-            EventKind::PlayStarted {
-                playbook,
-                play,
-                hosts,
-            } => {
+            EventKind::PlayStarted { playbook, play, hosts } => {
                 let text = format!(
                     "PLAY {} ({}): {}",
                     neutral_line(play),
@@ -87,12 +77,7 @@ impl Lines {
                 )],
             },
             EventKind::HostUnreachable { host, error } => {
-                let mut lines = vec![self.whole_line(
-                    host,
-                    Tone::Bad,
-                    "unreachable",
-                    &first_line(&error.message),
-                )];
+                let mut lines = vec![self.whole_line(host, Tone::Bad, "unreachable", &first_line(&error.message))];
                 lines.extend(self.failure_rest(host, error));
                 lines
             }
@@ -130,18 +115,10 @@ impl Lines {
                 notified,
                 milliseconds,
             } => match error {
-                Some(error) if *status == TaskStatus::Failed => {
-                    self.task_failed(task, error, *ignored)
-                }
-                _ => {
-                    self.task_finished(task, *status, reason, differences, notified, *milliseconds)
-                }
+                Some(error) if *status == TaskStatus::Failed => self.task_failed(task, error, *ignored),
+                _ => self.task_finished(task, *status, reason, differences, notified, *milliseconds),
             },
-            EventKind::HostFinished {
-                host,
-                play,
-                complete,
-            } => match (self.verbosity, complete) {
+            EventKind::HostFinished { host, play, complete } => match (self.verbosity, complete) {
                 (0, _) | (_, false) => Vec::new(),
                 _ => vec![self.line(host, Tone::Faint, "done", &neutral_line(play))],
             },
@@ -151,26 +128,15 @@ impl Lines {
         }
     }
 
-    fn run_started(
-        &mut self,
-        playbooks: &[String],
-        hosts: &[String],
-        check: bool,
-        forks: usize,
-    ) -> Vec<String> {
+    fn run_started(&mut self, playbooks: &[String], hosts: &[String], check: bool, forks: usize) -> Vec<String> {
         self.check = check;
-        self.host_columns = hosts
-            .iter()
-            .map(|h| width(h))
-            .max()
-            .unwrap_or(0)
-            .min(HOST_COLUMNS);
+        self.host_columns = hosts.iter().map(|h| width(h)).max().unwrap_or(0).min(HOST_COLUMNS);
         let mut lines = Vec::new();
         if check {
-            lines.push(self.paint.tone(
-                Tone::Notice,
-                "CHECK MODE: nothing is changed; this is what would be",
-            ));
+            lines.push(
+                self.paint
+                    .tone(Tone::Notice, "CHECK MODE: nothing is changed; this is what would be"),
+            );
         }
         let text = format!(
             "{} on {}, {forks} at a time",
@@ -232,10 +198,7 @@ impl Lines {
 
     fn in_short(&self, difference: &Difference) -> String {
         match diff::size(difference) {
-            Some((added, removed)) => format!(
-                "{}: +{added} -{removed} lines",
-                neutral_line(&difference.what)
-            ),
+            Some((added, removed)) => format!("{}: +{added} -{removed} lines", neutral_line(&difference.what)),
             None => diff::render(difference, self.paint).remove(0),
         }
     }
@@ -270,9 +233,9 @@ impl Lines {
             },
         )];
         lines.extend(
-            running.iter().map(|task| {
-                self.whole_line(&task.host, Tone::Bad, "interrupted", &task_name(task))
-            }),
+            running
+                .iter()
+                .map(|task| self.whole_line(&task.host, Tone::Bad, "interrupted", &task_name(task))),
         );
         lines
     }
@@ -290,9 +253,7 @@ impl Lines {
     /// A line that is never cut.
     fn whole_line(&self, host: &str, tone: Tone, word: &str, text: &str) -> String {
         let word = self.paint.tone(tone, &pad(word, STATUS_COLUMNS));
-        format!("{}  {word}  {text}", self.host(host))
-            .trim_end()
-            .to_owned()
+        format!("{}  {word}  {text}", self.host(host)).trim_end().to_owned()
     }
 
     /// A line that belongs to the one above: may hold colours already, so it is cut only where it holds none.
@@ -303,9 +264,7 @@ impl Lines {
             }
             _ => line.to_owned(),
         };
-        format!("{}    {text}", self.host(host))
-            .trim_end()
-            .to_owned()
+        format!("{}    {text}", self.host(host)).trim_end().to_owned()
     }
 }
 
@@ -338,11 +297,7 @@ pub(crate) fn failure_rest(error: &Failure, verbosity: u8, paint: Paint) -> Vec<
     if let Some(status) = error.status {
         lines.push(format!("exit status {status}"));
     }
-    if let Some(detail) = error
-        .detail
-        .as_deref()
-        .filter(|d| d.trim() != error.message.trim())
-    {
+    if let Some(detail) = error.detail.as_deref().filter(|d| d.trim() != error.message.trim()) {
         let detail = neutral(detail.trim_end());
         let all: Vec<_> = detail.lines().collect();
         let skipped = match verbosity {
@@ -353,18 +308,10 @@ pub(crate) fn failure_rest(error: &Failure, verbosity: u8, paint: Paint) -> Vec<
             let text = format!("| ... {skipped} lines before (all of them with -v)");
             lines.push(paint.tone(Tone::Faint, &text));
         }
-        lines.extend(
-            all[skipped..]
-                .iter()
-                .map(|line| format!("| {}", neutral_line(line))),
-        );
+        lines.extend(all[skipped..].iter().map(|line| format!("| {}", neutral_line(line))));
     }
     if let Some(help) = &error.help {
-        lines.push(format!(
-            "{} {}",
-            paint.tone(Tone::Good, "help:"),
-            neutral_line(help)
-        ));
+        lines.push(format!("{} {}", paint.tone(Tone::Good, "help:"), neutral_line(help)));
     }
     lines
 }

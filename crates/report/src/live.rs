@@ -7,7 +7,7 @@ use crate::text::{count, names, neutral_line};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use mosip_prov_events::{Event, EventKind, TaskStatus};
 use std::collections::BTreeSet;
-use std::io;
+use std::io::{self, Write};
 use std::time::Duration;
 
 /// How often the elapsed times move on.
@@ -22,6 +22,8 @@ pub(crate) struct Live {
     rows: Vec<Row>,
     most_rows: usize,
     ticking: bool,
+    /// Where to write when no live line is left.
+    afterwards: Option<Box<dyn Write + Send>>,
     waiting: Vec<String>,
     done: BTreeSet<String>,
     hosts: usize,
@@ -40,7 +42,12 @@ struct Row {
 
 impl Live {
     /// On a terminal of `height` lines. With `ticking`, elapsed times are shown and move on by themselves.
-    pub(crate) fn new(target: ProgressDrawTarget, height: usize, ticking: bool) -> Self {
+    pub(crate) fn new(
+        target: ProgressDrawTarget,
+        height: usize,
+        ticking: bool,
+        afterwards: Option<Box<dyn Write + Send>>,
+    ) -> Self {
         let multi = MultiProgress::with_draw_target(target);
         let total = multi.add(ProgressBar::new_spinner());
         total.set_style(style(ticking));
@@ -53,6 +60,7 @@ impl Live {
             rows: Vec::new(),
             most_rows: height.saturating_sub(LINES_ABOVE).max(1),
             ticking,
+            afterwards,
             waiting: Vec::new(),
             done: BTreeSet::new(),
             hosts: 0,
@@ -61,10 +69,14 @@ impl Live {
         }
     }
 
-    /// Prints lines above.
-    pub(crate) fn print(&self, lines: &[String]) -> io::Result<()> {
+    /// Prints lines above; once the live lines are gone, without the spaces that would fill each line.
+    pub(crate) fn print(&mut self, lines: &[String]) -> io::Result<()> {
         if lines.is_empty() {
             return Ok(());
+        }
+        if let (true, Some(writer)) = (self.total.is_finished(), &mut self.afterwards) {
+            writer.write_all((lines.join("\n") + "\n").as_bytes())?;
+            return writer.flush();
         }
         self.multi.println(lines.join("\n"))
     }
@@ -79,9 +91,7 @@ impl Live {
                 self.hosts = hosts.len();
                 self.waiting = hosts
                     .iter()
-                    .filter(|h| {
-                        !self.rows.iter().any(|r| r.host == **h) && !self.failed.contains(*h)
-                    })
+                    .filter(|h| !self.rows.iter().any(|r| r.host == **h) && !self.failed.contains(*h))
                     .cloned()
                     .collect();
             }
@@ -101,27 +111,18 @@ impl Live {
                 attempts,
                 error: _,
             } => {
-                let doing = format!(
-                    "{}: trying again ({attempt} of {attempts} failed)",
-                    task_name(task)
-                );
+                let doing = format!("{}: trying again ({attempt} of {attempts} failed)", task_name(task));
                 self.show(&task.host, &doing, lines);
             }
             EventKind::TaskFinished {
-                task,
-                status,
-                ignored,
-                ..
+                task, status, ignored, ..
             } => {
                 match status {
                     TaskStatus::Changed => self.changed += 1,
                     TaskStatus::Failed if !ignored => {
                         self.failed.insert(task.host.clone());
                     }
-                    TaskStatus::Failed
-                    | TaskStatus::Ok
-                    | TaskStatus::Unknown
-                    | TaskStatus::Skipped => {}
+                    TaskStatus::Failed | TaskStatus::Ok | TaskStatus::Unknown | TaskStatus::Skipped => {}
                 }
                 self.show(&task.host, &format!("done: {}", task_name(task)), lines);
             }
@@ -196,9 +197,7 @@ impl Live {
                 return;
             }
             free -= 1;
-            let bar = self
-                .multi
-                .insert_before(&self.total, ProgressBar::new_spinner());
+            let bar = self.multi.insert_before(&self.total, ProgressBar::new_spinner());
             bar.set_style(style(self.ticking));
             bar.set_prefix(lines.host(&row.host));
             if self.ticking {
@@ -222,10 +221,7 @@ impl Live {
             text.push_str(&format!("; {hidden} more at work"));
         }
         if !self.waiting.is_empty() {
-            text.push_str(&format!(
-                "; waiting for {}",
-                neutral_line(&names(&self.waiting, 6))
-            ));
+            text.push_str(&format!("; waiting for {}", neutral_line(&names(&self.waiting, 6))));
         }
         text
     }

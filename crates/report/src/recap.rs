@@ -14,6 +14,8 @@ pub(crate) struct RecapStyle<'a> {
     pub(crate) labelled: bool,
     /// The command that ran, without `--limit`.
     pub(crate) command: Option<&'a str>,
+    /// The command that ran, as it was.
+    pub(crate) same_command: Option<&'a str>,
     /// The command that makes the changes a check run has shown.
     pub(crate) apply_command: Option<&'a str>,
 }
@@ -43,6 +45,13 @@ const fn column(name: &'static str, tone: Tone, value: fn(&Counts) -> u32, alway
         value,
         always,
     }
+}
+
+/// A host's line.
+struct Row {
+    host: String,
+    outcome: (&'static str, Tone),
+    cells: Vec<(String, Tone)>,
 }
 
 /// The lines of the recap. Empty when the run has not ended.
@@ -79,14 +88,9 @@ fn table(run: &Summary, style: &RecapStyle<'_>) -> Vec<String> {
     let exchanges = run.ending.as_ref().map(|e| &e.exchanges);
     let columns: Vec<&Column> = COLUMNS
         .iter()
-        .filter(|c| {
-            c.always
-                || (run.check && c.name == "unknown")
-                || hosts.iter().any(|(_, n)| (c.value)(n) > 0)
-        })
+        .filter(|c| c.always || (run.check && c.name == "unknown") || hosts.iter().any(|(_, n)| (c.value)(n) > 0))
         .collect();
-    // Each row: host, outcome, then (text, tone) cells.
-    let rows: Vec<(String, (&str, Tone), Vec<(String, Tone)>)> = hosts
+    let rows: Vec<Row> = hosts
         .iter()
         .map(|(host, counts)| {
             let mut cells: Vec<_> = columns
@@ -98,49 +102,42 @@ fn table(run: &Summary, style: &RecapStyle<'_>) -> Vec<String> {
                 })
                 .collect();
             let trips = exchanges.and_then(|e| e.get(*host)).copied().unwrap_or(0);
-            cells.push((
-                cell(style.labelled, "exchanges", &trips.to_string()),
-                Tone::Faint,
-            ));
+            cells.push((cell(style.labelled, "exchanges", &trips.to_string()), Tone::Faint));
             let took = run.milliseconds_of(host).map_or("-".to_owned(), duration);
             cells.push((cell(style.labelled, "time", &took), Tone::Faint));
-            (neutral_line(host), outcome(run, host, counts), cells)
+            Row {
+                host: neutral_line(host),
+                outcome: outcome(run, host, counts),
+                cells,
+            }
         })
         .collect();
     let mut headings: Vec<&str> = columns.iter().map(|c| c.name).collect();
     headings.extend(["exchanges", "time"]);
-    let host_columns = rows
-        .iter()
-        .map(|r| width(&r.0))
-        .max()
-        .unwrap_or(0)
-        .clamp(4, 40);
-    let outcome_columns = rows.iter().map(|r| width(r.1.0)).max().unwrap_or(0).max(6);
+    let host_columns = rows.iter().map(|r| width(&r.host)).max().unwrap_or(0).clamp(4, 40);
+    let outcome_columns = rows.iter().map(|r| width(r.outcome.0)).max().unwrap_or(0).max(6);
     let widths: Vec<usize> = headings
         .iter()
         .enumerate()
         .map(|(i, heading)| {
             let least = if style.labelled { 0 } else { width(heading) };
-            rows.iter()
-                .map(|r| width(&r.2[i].0))
-                .max()
-                .unwrap_or(0)
-                .max(least)
+            rows.iter().map(|r| width(&r.cells[i].0)).max().unwrap_or(0).max(least)
         })
         .collect();
     let mut lines = Vec::new();
     if !style.labelled && !rows.is_empty() {
-        let mut line = format!(
-            "{}  {}",
-            pad("host", host_columns),
-            pad("result", outcome_columns)
-        );
+        let mut line = format!("{}  {}", pad("host", host_columns), pad("result", outcome_columns));
         for (heading, columns) in headings.iter().zip(&widths) {
             line.push_str(&format!("  {heading:>columns$}"));
         }
         lines.push(paint.tone(Tone::Faint, &line));
     }
-    for (host, (word, tone), cells) in &rows {
+    for Row {
+        host,
+        outcome: (word, tone),
+        cells,
+    } in &rows
+    {
         let mut line = format!(
             "{}  {}",
             paint.tone(Tone::Strong, &pad(&cut(host, host_columns), host_columns)),
@@ -174,7 +171,7 @@ fn outcome(run: &Summary, host: &str, counts: &Counts) -> (&'static str, Tone) {
         ("UNREACHABLE", Tone::Bad)
     } else if counts.failed > 0 {
         ("FAILED", Tone::Bad)
-    } else if run.interrupted.iter().any(|task| task.host == host) {
+    } else if run.was_interrupted(host) {
         ("interrupted", Tone::Bad)
     } else if counts.changed > 0 && run.check {
         ("would change", Tone::Changed)
@@ -191,11 +188,7 @@ fn failures(run: &Summary, style: &RecapStyle<'_>) -> Vec<String> {
     let paint = style.paint;
     let mut lines = Vec::new();
     for failed in run.failures() {
-        let heading = format!(
-            "{}  {}",
-            neutral_line(&failed.task.host),
-            task_name(&failed.task)
-        );
+        let heading = format!("{}  {}", neutral_line(&failed.task.host), task_name(&failed.task));
         lines.extend(failure(
             &heading,
             "FAILED",
@@ -205,13 +198,7 @@ fn failures(run: &Summary, style: &RecapStyle<'_>) -> Vec<String> {
         ));
     }
     for (host, error) in &run.unreachable {
-        lines.extend(failure(
-            &neutral_line(host),
-            "UNREACHABLE",
-            Some(error),
-            "",
-            style,
-        ));
+        lines.extend(failure(&neutral_line(host), "UNREACHABLE", Some(error), "", style));
     }
     if !run.interrupted.is_empty() {
         lines.push(String::new());
@@ -227,13 +214,7 @@ fn failures(run: &Summary, style: &RecapStyle<'_>) -> Vec<String> {
     lines
 }
 
-fn failure(
-    heading: &str,
-    word: &str,
-    error: Option<&Failure>,
-    reason: &str,
-    style: &RecapStyle<'_>,
-) -> Vec<String> {
+fn failure(heading: &str, word: &str, error: Option<&Failure>, reason: &str, style: &RecapStyle<'_>) -> Vec<String> {
     let message = error.map_or(reason, |e| &e.message);
     let mut lines = vec![
         String::new(),
@@ -256,25 +237,23 @@ fn next(run: &Summary, style: &RecapStyle<'_>) -> Vec<String> {
     let changes = hosts.iter().filter(|(_, c)| c.changed > 0).count();
     let mut lines = Vec::new();
     if interrupted {
-        lines.push("Run the same command again: what is right already is left alone, what was left running is waited for.".into());
-        lines.extend(style.command.map(|command| format!("  {command}")));
+        lines.push(
+            "Run the same command again: what is right already is left alone, what was left running is waited for."
+                .into(),
+        );
+        lines.extend(style.same_command.map(|command| format!("  {command}")));
     } else if !wrong.is_empty() {
         lines.push(format!(
             "{} did not get to the end. Correct what is named above, then run {} again:",
             count(wrong.len(), "host"),
             if wrong.len() == 1 { "it" } else { "them" }
         ));
-        let limit = match wrong.len() == hosts.len() {
-            true => String::new(),
-            false => format!(" --limit {}", neutral_line(&wrong.join(","))),
-        };
-        match style.command {
-            Some(command) => lines.push(format!("  {command}{limit}")),
-            None => lines.push(format!(
-                "  the same command{}",
-                limit.replacen(" --limit", " with --limit", 1)
-            )),
-        }
+        let limit = format!("--limit {}", neutral_line(&wrong.join(",")));
+        lines.push(match (style.command, style.same_command) {
+            (_, Some(same)) if wrong.len() == hosts.len() => format!("  {same}"),
+            (Some(command), _) => format!("  {command} {limit}"),
+            (None, _) => format!("  the same command with {limit}"),
+        });
     } else if run.check && changes > 0 {
         lines.push(format!(
             "{} would change. To make these changes:",

@@ -57,12 +57,13 @@ pub struct Summary {
     pub unreachable: Vec<(String, Failure)>,
     /// Warnings: host and sentence.
     pub warnings: Vec<(Option<String>, String)>,
-    /// What was running when the operator interrupted.
+    /// What was running when the operator interrupted and has not ended since.
     pub interrupted: Vec<TaskId>,
     /// What is being done right now.
     pub running: BTreeSet<TaskId>,
     /// How it ended, once it has.
     pub ending: Option<Ending>,
+    complete: BTreeMap<String, bool>,
     spans: BTreeMap<String, (Timestamp, Timestamp)>,
 }
 
@@ -96,14 +97,10 @@ impl Summary {
                 self.program.clone_from(program);
                 self.started = Some(event.time);
             }
-            EventKind::Warning { host, message } => {
-                self.warnings.push((host.clone(), message.clone()))
-            }
+            EventKind::Warning { host, message } => self.warnings.push((host.clone(), message.clone())),
             EventKind::PlayStarted { .. } => {}
             EventKind::HostConnected { host, milliseconds } => {
-                let took = jiff::SignedDuration::from_millis(
-                    i64::try_from(*milliseconds).unwrap_or(i64::MAX),
-                );
+                let took = jiff::SignedDuration::from_millis(i64::try_from(*milliseconds).unwrap_or(i64::MAX));
                 self.seen(host, event.time.checked_sub(took).unwrap_or(event.time));
                 self.seen(host, event.time);
             }
@@ -129,6 +126,7 @@ impl Summary {
             } => {
                 self.seen(&task.host, event.time);
                 self.running.remove(task);
+                self.interrupted.retain(|left| left != task);
                 if self.keep_all || *status == TaskStatus::Failed {
                     self.tasks.push(FinishedTask {
                         task: task.clone(),
@@ -141,7 +139,11 @@ impl Summary {
                     });
                 }
             }
-            EventKind::HostFinished { host, .. } => self.seen(host, event.time),
+            EventKind::HostFinished { host, complete, .. } => {
+                self.seen(host, event.time);
+                let so_far = self.complete.entry(host.clone()).or_insert(true);
+                *so_far &= *complete;
+            }
             EventKind::Interrupted { running } => self.interrupted.clone_from(running),
             EventKind::RunFinished {
                 hosts,
@@ -164,6 +166,11 @@ impl Summary {
         self.tasks
             .iter()
             .filter(|t| t.status == TaskStatus::Failed && !t.ignored)
+    }
+
+    /// True when the run was interrupted before `host` had got to the end of all its plays.
+    pub fn was_interrupted(&self, host: &str) -> bool {
+        self.ending.as_ref().is_some_and(|e| e.interrupted) && !self.complete.get(host).copied().unwrap_or(false)
     }
 
     /// How long `host` was worked on, in milliseconds; `None` when it never was, or was seen only once.

@@ -26,6 +26,8 @@ pub struct TerminalOptions {
     pub height: usize,
     /// The command that ran, without `--limit`: the recap offers it for the hosts that failed.
     pub command: Option<String>,
+    /// The command that ran, as it was: the recap offers it after an interruption.
+    pub same_command: Option<String>,
     /// The command that makes the changes a check run has shown.
     pub apply_command: Option<String>,
 }
@@ -51,7 +53,12 @@ impl Terminal {
 
     /// Live lines on standard output, which must be a terminal.
     pub fn live(options: TerminalOptions) -> Self {
-        let live = Live::new(ProgressDrawTarget::stdout(), height(&options), true);
+        let live = Live::new(
+            ProgressDrawTarget::stdout(),
+            height(&options),
+            true,
+            Some(Box::new(std::io::stdout())),
+        );
         Self::with(Output::Live(Box::new(live)), options)
     }
 
@@ -59,7 +66,7 @@ impl Terminal {
     pub fn live_on(terminal: Box<dyn TermLike>, options: TerminalOptions) -> Self {
         // Every state is drawn, not only some a second.
         let target = ProgressDrawTarget::term_like(terminal);
-        let live = Live::new(target, height(&options), false);
+        let live = Live::new(target, height(&options), false, None);
         Self::with(Output::Live(Box::new(live)), options)
     }
 
@@ -88,6 +95,7 @@ impl Terminal {
                 verbosity: self.options.verbosity,
                 labelled: matches!(self.output, Output::Plain(_)),
                 command: self.options.command.as_deref(),
+                same_command: self.options.same_command.as_deref(),
                 apply_command: self.options.apply_command.as_deref(),
             },
         )

@@ -38,10 +38,7 @@ fn is_unsafe(c: char) -> bool {
 /// The same on one line: line ends become spaces too.
 pub fn neutral_line(text: &str) -> String {
     let text = neutral(text.trim_end());
-    text.lines()
-        .map(str::trim_end)
-        .collect::<Vec<_>>()
-        .join(" ")
+    text.lines().map(str::trim_end).collect::<Vec<_>>().join(" ")
 }
 
 /// How many columns `text` takes on a terminal. It must hold no control sequences.
@@ -111,10 +108,7 @@ mod tests {
 
     #[test]
     fn control_sequences_become_visible() {
-        assert_eq!(
-            neutral("\x1b[2Jgone\x07\u{9b}1m"),
-            "\\x1b[2Jgone\\x07\\x9b1m"
-        );
+        assert_eq!(neutral("\x1b[2Jgone\x07\u{9b}1m"), "\\x1b[2Jgone\\x07\\x9b1m");
         assert_eq!(neutral("a\tb\r\nc\rd"), "a b\nc\\x0dd");
         assert_eq!(neutral("exe\u{202e}fdp"), "exe\\u{202e}fdp");
         assert_eq!(neutral("Grüße, 日本"), "Grüße, 日本");

@@ -28,10 +28,7 @@ fn jsonl_is_written_line_by_line_and_private() {
         assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), i + 1);
     }
     let text = fs::read_to_string(&path).unwrap();
-    let back: Vec<Event> = text
-        .lines()
-        .map(|l| serde_json::from_str(l).unwrap())
-        .collect();
+    let back: Vec<Event> = text.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
     assert_eq!(back, events);
 }
 
@@ -73,9 +70,7 @@ fn a_full_disk_is_reported_once_and_the_run_goes_on() {
     assert_eq!(renderers.finish().len(), 1);
     assert_eq!(
         *seen.lock().unwrap(),
-        [
-            "cannot write /dev/full: No space left on device (os error 28); it is written no further, the run goes on"
-        ]
+        ["cannot write /dev/full: No space left on device (os error 28); it is written no further, the run goes on"]
     );
 }
 
@@ -93,16 +88,12 @@ fn written(events: &[Event], make: impl Fn(&Path) -> Box<dyn Renderer>) -> Strin
 
 #[test]
 fn junit() {
-    insta::assert_snapshot!(written(&sample(), |p| Box::new(
-        JunitReport::create(p).unwrap()
-    )));
+    insta::assert_snapshot!(written(&sample(), |p| Box::new(JunitReport::create(p).unwrap())));
 }
 
 #[test]
 fn html() {
-    insta::assert_snapshot!(written(&sample(), |p| Box::new(
-        HtmlReport::create(p).unwrap()
-    )));
+    insta::assert_snapshot!(written(&sample(), |p| Box::new(HtmlReport::create(p).unwrap())));
 }
 
 #[test]
@@ -124,18 +115,12 @@ fn what_a_host_says_is_escaped_in_both() {
         written(&events, |p| Box::new(JunitReport::create(p).unwrap())),
     ] {
         assert!(!text.contains("<script>alert"), "{text}");
-        assert!(
-            text.contains("&lt;script&gt;alert(1)&lt;/script&gt;"),
-            "{text}"
-        );
+        assert!(text.contains("&lt;script&gt;alert(1)&lt;/script&gt;"), "{text}");
         assert!(
             text.contains("&quot;quoted&quot; &amp; &#39;so&#39; \\x1b[2J\\x00"),
             "{text}"
         );
-        assert!(
-            !text.contains(|c: char| c.is_control() && c != '\n'),
-            "{text}"
-        );
+        assert!(!text.contains(|c: char| c.is_control() && c != '\n'), "{text}");
     }
 }
 

@@ -14,9 +14,7 @@ const DOCS: &str = include_str!("../../../docs/events.md");
 fn check(root: &Value, schema: &Value, value: &Value, path: &str) -> Result<(), String> {
     if let Some(reference) = schema.get("$ref").and_then(Value::as_str) {
         let name = reference.strip_prefix("#/$defs/").expect("local reference");
-        let target = root["$defs"]
-            .get(name)
-            .unwrap_or_else(|| panic!("no {reference}"));
+        let target = root["$defs"].get(name).unwrap_or_else(|| panic!("no {reference}"));
         return check(root, target, value, path);
     }
     if let Some(all) = schema.get("oneOf").and_then(Value::as_array) {
@@ -52,21 +50,14 @@ fn check(root: &Value, schema: &Value, value: &Value, path: &str) -> Result<(), 
     if !types.is_empty() && !types.contains(&is) {
         return Err(format!("{path}: {is} instead of {types:?}"));
     }
-    for required in schema
-        .get("required")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-    {
+    for required in schema.get("required").and_then(Value::as_array).into_iter().flatten() {
         let name = required.as_str().unwrap();
         if value.get(name).is_none() {
             return Err(format!("{path}: {name} is missing"));
         }
     }
     for (name, inner) in value.as_object().into_iter().flatten() {
-        let rule = schema["properties"]
-            .get(name)
-            .or(schema.get("additionalProperties"));
+        let rule = schema["properties"].get(name).or(schema.get("additionalProperties"));
         match rule {
             Some(rule) => check(root, rule, inner, &format!("{path}.{name}"))?,
             None => return Err(format!("{path}: the schema does not know {name}")),
@@ -91,10 +82,7 @@ fn variants() -> Vec<(EventKind, EventKind)> {
     let least = failure("m", None, None, None);
     let twice = |kind: EventKind| (kind.clone(), kind);
     let mut finished_all = changed(all.clone(), "r", vec![difference("w", None, Some("a"))], 1);
-    if let EventKind::TaskFinished {
-        error: e, ignored, ..
-    } = &mut finished_all
-    {
+    if let EventKind::TaskFinished { error: e, ignored, .. } = &mut finished_all {
         *e = Some(error.clone());
         *ignored = true;
     }
@@ -228,11 +216,7 @@ fn the_schema_names_exactly_the_fields_there_are() {
             .iter()
             .map(|r| r.as_str().unwrap())
             .collect();
-        assert_eq!(
-            keys(few.as_object().unwrap()),
-            required,
-            "required fields of {name}"
-        );
+        assert_eq!(keys(few.as_object().unwrap()), required, "required fields of {name}");
     }
     assert_eq!(schema["oneOf"].as_array().unwrap().len(), variants().len());
 }
@@ -248,18 +232,14 @@ fn the_checker_refuses_what_does_not_fit() {
     assert!(refused(&format!(
         r#"{{"v":2,"time":"{time}","type":"warning","message":"m"}}"#
     )));
-    assert!(refused(&format!(
-        r#"{{"v":1,"time":"{time}","type":"warning"}}"#
-    )));
+    assert!(refused(&format!(r#"{{"v":1,"time":"{time}","type":"warning"}}"#)));
     assert!(refused(&format!(
         r#"{{"v":1,"time":"{time}","type":"warning","message":1}}"#
     )));
     assert!(refused(&format!(
         r#"{{"v":1,"time":"{time}","type":"warning","message":"m","more":1}}"#
     )));
-    assert!(refused(&format!(
-        r#"{{"v":1,"time":"{time}","type":"other"}}"#
-    )));
+    assert!(refused(&format!(r#"{{"v":1,"time":"{time}","type":"other"}}"#)));
 }
 
 #[test]
@@ -270,11 +250,7 @@ fn the_page_shows_a_valid_line_of_every_variant() {
         let value: Value = serde_json::from_str(line).unwrap_or_else(|e| panic!("{line}: {e}"));
         check(&schema, &schema, &value, "event").unwrap_or_else(|e| panic!("{line}: {e}"));
         let event: Event = serde_json::from_value(value).unwrap();
-        assert_eq!(
-            serde_json::to_string(&event).unwrap(),
-            line,
-            "exactly as it is written"
-        );
+        assert_eq!(serde_json::to_string(&event).unwrap(), line, "exactly as it is written");
         shown.insert(name(&event.kind));
     }
     let all: BTreeSet<_> = variants().iter().map(|(kind, _)| name(kind)).collect();
@@ -284,15 +260,6 @@ fn the_page_shows_a_valid_line_of_every_variant() {
 #[test]
 fn a_failed_task_is_the_same_with_and_without_detail() {
     let schema = schema();
-    let event = at(
-        0,
-        failed(task("vm1", "t"), failure("m", None, None, None), false),
-    );
-    check(
-        &schema,
-        &schema,
-        &serde_json::to_value(event).unwrap(),
-        "event",
-    )
-    .unwrap();
+    let event = at(0, failed(task("vm1", "t"), failure("m", None, None, None), false));
+    check(&schema, &schema, &serde_json::to_value(event).unwrap(), "event").unwrap();
 }

@@ -25,6 +25,7 @@ impl Write for Buffer {
 fn options() -> TerminalOptions {
     TerminalOptions {
         command: Some("mosip-prov run deploy-nginx".into()),
+        same_command: Some("mosip-prov run deploy-nginx --limit all".into()),
         apply_command: Some("mosip-prov run deploy-nginx".into()),
         ..TerminalOptions::default()
     }
@@ -98,12 +99,7 @@ fn colours_wrap_words_and_nothing_else() {
         rest = after.split_once('m').expect("a colour").1;
     }
     bare.push_str(rest);
-    let strip = |text: &str| {
-        text.lines()
-            .map(str::trim_end)
-            .collect::<Vec<_>>()
-            .join("\n")
-    };
+    let strip = |text: &str| text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n");
     assert_eq!(strip(&bare), strip(&plain(&sample(), options())));
 }
 
@@ -123,7 +119,7 @@ fn every_line_of_a_host_begins_with_the_host() {
             || ["deploy-nginx on", "warning:", "PLAY "]
                 .iter()
                 .any(|p| line.starts_with(p));
-        let of_host = ["nginx-node-1 ", "nginx-node-2 ", "vm3 "]
+        let of_host = ["nginx-node-1", "nginx-node-2", "vm3 "]
             .iter()
             .any(|p| line.starts_with(p));
         assert!(general || of_host, "{line:?}");
@@ -134,17 +130,11 @@ fn every_line_of_a_host_begins_with_the_host() {
 fn nothing_to_do_says_so() {
     let events = [
         common::at(0, common::started(&["vm1"], false)),
-        common::at(
-            9,
-            common::ended(&[("vm1", common::counts(23, 0, 0, 0), 1)], 9, false),
-        ),
+        common::at(9, common::ended(&[("vm1", common::counts(23, 0, 0, 0), 1)], 9, false)),
     ];
     let text = plain(&events, options());
     assert!(text.contains("changed=0"), "{text}");
-    assert!(
-        text.contains("Nothing to do: every host is as it should be."),
-        "{text}"
-    );
+    assert!(text.contains("Nothing to do: every host is as it should be."), "{text}");
 }
 
 /// A terminal in memory: rows of text and a cursor.
@@ -247,12 +237,7 @@ impl TermLike for FakeTerminal {
 }
 
 /// The screen after each of the named events.
-fn screens(
-    events: &[Event],
-    fake: &FakeTerminal,
-    options: TerminalOptions,
-    after: &[usize],
-) -> String {
+fn screens(events: &[Event], fake: &FakeTerminal, options: TerminalOptions, after: &[usize]) -> String {
     let mut terminal = Terminal::live_on(Box::new(fake.clone()), options);
     let mut out = String::new();
     for (i, event) in events.iter().enumerate() {
@@ -348,10 +333,7 @@ fn a_low_terminal_shows_some_hosts_and_counts_the_rest() {
         ))
         .unwrap();
     let text = fake.text();
-    assert!(
-        text.contains("vm5 nginx : Install nginx: install nginx"),
-        "{text}"
-    );
+    assert!(text.contains("vm5 nginx : Install nginx: install nginx"), "{text}");
     assert!(
         text.contains("1 of 6 hosts done, 0 changed, 0 failed; 1 more at work"),
         "{text}"

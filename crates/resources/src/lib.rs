@@ -1,1 +1,52 @@
-//! To be written.
+//! Resources: states of a host, one file each, always in the same order: the operator's view, settings with their
+//! documented defaults, questions, decision, tests on data. `docs/writing-a-resource.md` walks through one.
+//!
+//! Roles depend on this crate alone: the engine's types they need are re-exported here.
+
+pub mod apt;
+pub mod apt_cache;
+pub mod apt_upgrade;
+pub mod block;
+pub mod command;
+pub mod copy_first;
+pub mod file;
+pub mod file_set;
+pub mod group;
+pub mod line;
+pub mod probe;
+pub mod reboot;
+pub mod source;
+pub mod template;
+pub mod testing;
+pub mod unit;
+pub mod user;
+pub mod wait_for;
+
+mod apt_script;
+mod settle;
+
+pub use apt::{Apt, AptPackages};
+pub use apt_cache::AptUpdate;
+pub use apt_upgrade::{AptClean, AptUpgrade, UpgradeKind};
+pub use block::Block;
+pub use command::Command;
+pub use copy_first::CopyFirst;
+pub use file::File;
+pub use file_set::FileSet;
+pub use group::Group;
+pub use line::Line;
+pub use probe::facts::{AskFacts, Facts};
+pub use reboot::Reboot;
+pub use source::Source;
+pub use template::Template;
+pub use unit::Unit;
+pub use user::User;
+pub use wait_for::WaitFor;
+
+pub use mosip_prov_engine::answers::Outcome;
+pub use mosip_prov_engine::inventory::{diagnostic, value, vars};
+pub use mosip_prov_engine::{
+    Answers, Ask, AskError, Change, Condition, Content, DecideError, Decision, Difference, FileToWrite, Patience,
+    Probe, Question, RawAnswer, Resource, Role, RoleContext, RoleTasks, RunAs, Shell, Shown, Step, Task, Touch,
+    Verdict, WriteFiles, shell,
+};

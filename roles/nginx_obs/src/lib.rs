@@ -1,1 +1,56 @@
-//! To be written.
+//! The front of the observation cluster: nginx that serves Rancher, Keycloak and their like under their names.
+
+mod configuration;
+mod settings;
+
+pub use configuration::configuration;
+pub use settings::Settings;
+
+use mosip_prov_front::{CertificateFiles, Front, Surroundings};
+use mosip_prov_resources::diagnostic::Diagnostics;
+use mosip_prov_resources::{Role, RoleContext, RoleTasks, Source};
+use std::net::IpAddr;
+
+/// The defaults of the role's variables.
+pub const DEFAULTS: &str = include_str!("../defaults.yml");
+
+/// The role `nginx_obs`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NginxObs;
+
+impl Role for NginxObs {
+    fn name(&self) -> &str {
+        "nginx_obs"
+    }
+
+    fn summary(&self) -> &str {
+        "nginx in front of the observation cluster: Rancher and Keycloak under their names"
+    }
+
+    fn defaults(&self) -> &'static str {
+        DEFAULTS
+    }
+
+    fn tasks(&self, cx: &RoleContext<'_>, problems: &mut Diagnostics) -> RoleTasks {
+        let settings = Settings::read(&Surroundings::of_role(cx), problems);
+        let files = problems.take(CertificateFiles::find(self.name(), cx.base_dir()));
+        let contents = files.and_then(|files| files.read(problems));
+        let (Some(settings), Some((certificate, key))) = (settings, contents) else {
+            return RoleTasks::default();
+        };
+        Front {
+            ssl_dir: settings.ssl_dir.clone(),
+            cert_path: settings.cert_path.clone(),
+            key_path: settings.key_path.clone(),
+            certificate,
+            key,
+            needs_stream: false,
+            firewall: settings.firewall.clone(),
+            configuration: Source::from_facts(move |facts| {
+                let host_default = facts.default_ipv4.as_ref().map(|ipv4| IpAddr::V4(ipv4.address));
+                configuration(&settings, host_default)
+            }),
+        }
+        .tasks()
+    }
+}

@@ -105,8 +105,7 @@ fn mirrors(targets: &str) -> (String, String) {
     let find = |security: bool| {
         targets.lines().find_map(|line| {
             let (uri, release) = line.split_once(' ')?;
-            (release.ends_with("-security") == security)
-                .then(|| uri.trim_end_matches('/').to_owned())
+            (release.ends_with("-security") == security).then(|| uri.trim_end_matches('/').to_owned())
         })
     };
     (
@@ -171,17 +170,11 @@ pub fn ensure() -> Result<PathBuf> {
         &log,
     )?;
     sh::write(&making.join("etc/apt/sources.list"), &recipe.sources)?;
-    sh::write(
-        &making.join("etc/apt/apt.conf.d/90testbed"),
-        &recipe.apt_configuration,
-    )?;
+    sh::write(&making.join("etc/apt/apt.conf.d/90testbed"), &recipe.apt_configuration)?;
     for path in &recipe.certificates {
         let name = path.file_name().unwrap_or_default();
-        fs::copy(
-            path,
-            making.join("usr/local/share/ca-certificates").join(name),
-        )
-        .doing(format!("cannot copy {}", path.display()))?;
+        fs::copy(path, making.join("usr/local/share/ca-certificates").join(name))
+            .doing(format!("cannot copy {}", path.display()))?;
     }
     let setup = format!(
         "KEY='{}'\nPASSWORD='{}'\nKERNEL='{}'\n{SETUP}",
@@ -198,10 +191,7 @@ pub fn ensure() -> Result<PathBuf> {
         &log,
     )?;
     fs::rename(&making, &base).doing("cannot put the new base in place")?;
-    println!(
-        "base        made in {:.0} s",
-        started.elapsed().as_secs_f64()
-    );
+    println!("base        made in {:.0} s", started.elapsed().as_secs_f64());
     Ok(base)
 }
 
@@ -241,10 +231,7 @@ mod tests {
                 "https://other.test/sec".to_owned()
             )
         );
-        assert_eq!(
-            mirrors(""),
-            (DEFAULT_MIRROR.to_owned(), DEFAULT_SECURITY.to_owned())
-        );
+        assert_eq!(mirrors(""), (DEFAULT_MIRROR.to_owned(), DEFAULT_SECURITY.to_owned()));
     }
 
     #[test]

@@ -119,10 +119,7 @@ pub fn select(names: &[String]) -> Result<Vec<&'static Host>> {
 pub fn find(name: &str) -> Result<&'static Host> {
     HOSTS.iter().find(|host| host.name == name).ok_or_else(|| {
         let known: Vec<_> = HOSTS.iter().map(|host| host.name).collect();
-        Error(format!(
-            "the testbed has no host `{name}`; it has {}",
-            known.join(", ")
-        ))
+        Error(format!("the testbed has no host `{name}`; it has {}", known.join(", ")))
     })
 }
 

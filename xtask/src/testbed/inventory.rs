@@ -35,9 +35,7 @@ fn vars() -> String {
 }
 
 fn with_prefix(prefix: &str) -> impl Iterator<Item = &'static hosts::Host> + '_ {
-    HOSTS
-        .iter()
-        .filter(move |host| host.name.starts_with(prefix))
+    HOSTS.iter().filter(move |host| host.name.starts_with(prefix))
 }
 
 fn rancher_ini() -> String {
@@ -177,13 +175,7 @@ fn certificates() -> Result<()> {
                 "ec_paramgen_curve:P-256",
                 "-nodes",
             ])
-            .args([
-                "-days",
-                "3650",
-                "-subj",
-                "/CN=mosip-prov testbed CA",
-                "-keyout",
-            ])
+            .args(["-days", "3650", "-subj", "/CN=mosip-prov testbed CA", "-keyout"])
             .arg(&ca_key)
             .args(["-addext", "keyUsage=critical,keyCertSign,cRLSign", "-out"])
             .arg(&ca);
@@ -194,19 +186,14 @@ fn certificates() -> Result<()> {
         let (chain, key) = (front.join("fullchain.pem"), front.join("privkey.pem"));
         openssl(|command| {
             command
-                .args([
-                    "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "825",
-                ])
+                .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "825"])
                 .args(["-subj", &format!("/CN=*.{DOMAIN}"), "-keyout"])
                 .arg(&key)
                 .arg("-CA")
                 .arg(&ca)
                 .arg("-CAkey")
                 .arg(&ca_key)
-                .args([
-                    "-addext",
-                    &format!("subjectAltName=DNS:*.{DOMAIN},DNS:{DOMAIN}"),
-                ])
+                .args(["-addext", &format!("subjectAltName=DNS:*.{DOMAIN},DNS:{DOMAIN}")])
                 .args(["-addext", "basicConstraints=critical,CA:FALSE"])
                 .args(["-addext", "extendedKeyUsage=serverAuth", "-out"])
                 .arg(&chain);
@@ -247,9 +234,6 @@ mod tests {
         ] {
             assert!(text.lines().any(|have| have == line), "{line}\n{text}");
         }
-        assert!(
-            hosts_ini()
-                .contains("wireguard-node ansible_host=10.61.0.41 wireguard_endpoint=10.61.0.41")
-        );
+        assert!(hosts_ini().contains("wireguard-node ansible_host=10.61.0.41 wireguard_endpoint=10.61.0.41"));
     }
 }

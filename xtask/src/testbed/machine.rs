@@ -49,8 +49,7 @@ pub fn pid(host: &Host) -> Option<u32> {
     // has an empty command line.
     let command = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
     let command = String::from_utf8_lossy(&command);
-    (command.contains("systemd-nspawn") && command.contains(&*host.root().to_string_lossy()))
-        .then_some(pid)
+    (command.contains("systemd-nspawn") && command.contains(&*host.root().to_string_lossy())).then_some(pid)
 }
 
 fn children(pid: u32) -> Vec<u32> {
@@ -126,10 +125,7 @@ fn boot(host: &Host) -> Result<()> {
         .arg("-D")
         .arg(host.root())
         .args(["-M", host.name, "--resolv-conf=off"])
-        .arg(format!(
-            "--network-namespace-path=/run/netns/{}",
-            host.namespace()
-        ))
+        .arg(format!("--network-namespace-path=/run/netns/{}", host.namespace()))
         .args(["--capability=all", "--system-call-filter=@known"])
         // makes /proc/sys writable inside
         .env("SYSTEMD_NSPAWN_API_VFS_WRITABLE", "1")
@@ -155,11 +151,7 @@ fn prepare(host: &Host) -> Result<()> {
             host.name
         ),
     )?;
-    sh::output(
-        Command::new("ssh-keygen")
-            .args(["-q", "-A", "-f"])
-            .arg(&root),
-    )?;
+    sh::output(Command::new("ssh-keygen").args(["-q", "-A", "-f"]).arg(&root))?;
     if !host.python {
         for entry in fs::read_dir(root.join("usr/bin"))
             .doing("cannot list the host's programs")?

@@ -105,11 +105,7 @@ pub fn main(action: Action) -> Result<()> {
         Action::Cut { hosts } => locked(|| set_links(&hosts, false)),
         Action::Heal { hosts } => locked(|| set_links(&hosts, true)),
         Action::Status => status(),
-        Action::Ssh {
-            user,
-            host,
-            command,
-        } => {
+        Action::Ssh { user, host, command } => {
             let mut ssh = machine::ssh(hosts::find(&host)?, &user);
             if command.is_empty() {
                 ssh.arg("-t");
@@ -135,8 +131,7 @@ fn locked(work: impl FnOnce() -> Result<()>) -> Result<()> {
     let file = fs::File::create(&path).doing(format!("cannot write {}", path.display()))?;
     if file.try_lock().is_err() {
         println!("waiting for another testbed command to end");
-        file.lock()
-            .doing(format!("cannot lock {}", path.display()))?;
+        file.lock().doing(format!("cannot lock {}", path.display()))?;
     }
     work()
 }
@@ -211,10 +206,7 @@ fn restart(hosts: &[&'static Host]) -> Result<()> {
         machine::stop(host, true)?;
         machine::start(host, Path::new(&base))?;
         machine::wait_ready(host, PATIENCE)?;
-        Ok(format!(
-            "restarted, {:.1} s",
-            started.elapsed().as_secs_f64()
-        ))
+        Ok(format!("restarted, {:.1} s", started.elapsed().as_secs_f64()))
     })
 }
 
@@ -237,10 +229,7 @@ fn status() -> Result<()> {
     );
     each(&HOSTS.iter().collect::<Vec<_>>(), |host| {
         let Some(pid) = machine::pid(host) else {
-            return Err(Error(format!(
-                "{} is down; run: cargo xtask testbed up",
-                host.name
-            )));
+            return Err(Error(format!("{} is down; run: cargo xtask testbed up", host.name)));
         };
         if !network::link_is_up(host) {
             return Ok(format!("{:<12} pid {pid} cut off", host.address));
@@ -251,10 +240,7 @@ fn status() -> Result<()> {
 }
 
 /// Does the work for all hosts side by side, one line each; all are tried before the errors are told.
-fn each(
-    hosts: &[&'static Host],
-    work: impl Fn(&'static Host) -> Result<String> + Sync,
-) -> Result<()> {
+fn each(hosts: &[&'static Host], work: impl Fn(&'static Host) -> Result<String> + Sync) -> Result<()> {
     let failures: Vec<String> = std::thread::scope(|scope| {
         let threads: Vec<_> = hosts
             .iter()

@@ -3,9 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::hosts::{
-    BRIDGE, GATEWAY, HOSTS, Host, OUTSIDE_ADDRESS, OUTSIDE_BRIDGE, OUTSIDE_NAMESPACE, STATE, SUBNET,
-};
+use super::hosts::{BRIDGE, GATEWAY, HOSTS, Host, OUTSIDE_ADDRESS, OUTSIDE_BRIDGE, OUTSIDE_NAMESPACE, STATE, SUBNET};
 use crate::sh::{self, Context, Error, Result};
 
 const FORWARDING: &str = "/proc/sys/net/ipv4/ip_forward";
@@ -103,20 +101,13 @@ fn outside_up() -> Result<()> {
     ip(&format!(
         "link add {OUTSIDE_VETH} type veth peer name eth0 netns {space}"
     ))?;
-    ip(&format!(
-        "link set {OUTSIDE_VETH} master {OUTSIDE_BRIDGE} up"
-    ))?;
+    ip(&format!("link set {OUTSIDE_VETH} master {OUTSIDE_BRIDGE} up"))?;
     ip(&format!("-n {space} link set lo up"))?;
-    ip(&format!(
-        "-n {space} addr add {OUTSIDE_ADDRESS}/24 dev eth0"
-    ))?;
+    ip(&format!("-n {space} addr add {OUTSIDE_ADDRESS}/24 dev eth0"))?;
     ip(&format!("-n {space} link set eth0 up"))?;
     for host in &HOSTS {
         if let Some(outside) = host.outside {
-            ip(&format!(
-                "-n {space} route add {}/32 via {outside}",
-                host.address
-            ))?;
+            ip(&format!("-n {space} route add {}/32 via {outside}", host.address))?;
         }
     }
     Ok(())
@@ -175,8 +166,7 @@ pub fn set_link(host: &Host, up: bool) -> Result<()> {
 
 /// Whether a host's veth is up, as set by [`set_link`].
 pub fn link_is_up(host: &Host) -> bool {
-    fs::read_to_string(format!("/sys/class/net/{}/operstate", host.veth()))
-        .is_ok_and(|state| state.trim() == "up")
+    fs::read_to_string(format!("/sys/class/net/{}/operstate", host.veth())).is_ok_and(|state| state.trim() == "up")
 }
 
 /// Takes everything away that [`up`] and [`fresh_namespace`] made.
@@ -208,14 +198,12 @@ pub fn down() -> Result<()> {
 
 /// The first route (of `ip -j route`) that overlaps the hosts' network.
 fn colliding_route(json: &str) -> Result<Option<String>> {
-    let routes: serde_json::Value =
-        serde_json::from_str(json).doing("cannot read the output of `ip -j route`")?;
+    let routes: serde_json::Value = serde_json::from_str(json).doing("cannot read the output of `ip -j route`")?;
     let ours = network(SUBNET).unwrap_or_default();
     Ok(routes.as_array().into_iter().flatten().find_map(|route| {
         let to = route["dst"].as_str()?;
         let (start, end) = network(to)?;
-        (start <= ours.1 && ours.0 <= end)
-            .then(|| format!("{to} dev {}", route["dev"].as_str().unwrap_or("?")))
+        (start <= ours.1 && ours.0 <= end).then(|| format!("{to} dev {}", route["dev"].as_str().unwrap_or("?")))
     }))
 }
 
@@ -239,10 +227,7 @@ mod tests {
         assert_eq!(colliding_route(free).unwrap(), None);
         for taken in ["10.61.0.128/25", "10.0.0.0/8", "10.61.0.7", "10.61.0.0/24"] {
             let routes = format!(r#"[{{"dst":"{taken}","dev":"tun0"}}]"#);
-            assert_eq!(
-                colliding_route(&routes).unwrap(),
-                Some(format!("{taken} dev tun0"))
-            );
+            assert_eq!(colliding_route(&routes).unwrap(), Some(format!("{taken} dev tun0")));
         }
     }
 }

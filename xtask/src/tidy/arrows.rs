@@ -39,26 +39,15 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("mosip-prov-events", &[]),
     (
         "mosip-prov-engine",
-        &[
-            "mosip-prov-inventory",
-            "mosip-prov-transport",
-            "mosip-prov-events",
-        ],
+        &["mosip-prov-inventory", "mosip-prov-transport", "mosip-prov-events"],
     ),
     ("mosip-prov-resources", &["mosip-prov-engine"]),
     (ROLES, &["mosip-prov-resources"]),
-    (
-        "mosip-prov-cluster",
-        &["mosip-prov-transport", "mosip-prov-events"],
-    ),
+    ("mosip-prov-cluster", &["mosip-prov-transport", "mosip-prov-events"]),
     ("mosip-prov-terraform", &["mosip-prov-events"]),
     (
         "mosip-prov-preflight",
-        &[
-            "mosip-prov-inventory",
-            "mosip-prov-transport",
-            "mosip-prov-events",
-        ],
+        &["mosip-prov-inventory", "mosip-prov-transport", "mosip-prov-events"],
     ),
     ("mosip-prov-report", &["mosip-prov-events"]),
     (
@@ -137,10 +126,7 @@ fn rank(package: &Package) -> &str {
 }
 
 fn allowed(rank: &str) -> Option<&'static [&'static str]> {
-    ALLOWED
-        .iter()
-        .find(|(name, _)| *name == rank)
-        .map(|(_, down)| *down)
+    ALLOWED.iter().find(|(name, _)| *name == rank).map(|(_, down)| *down)
 }
 
 /// All that lies below a rank, not only what is next to it.
@@ -223,21 +209,12 @@ pub fn check_lints(packages: &[Package], files: &[File]) -> Vec<String> {
                     })
             })
         })
-        .map(|package| {
-            format!(
-                "{}/Cargo.toml: lacks `[lints]` with `workspace = true`",
-                package.path
-            )
-        })
+        .map(|package| format!("{}/Cargo.toml: lacks `[lints]` with `workspace = true`", package.path))
         .collect()
 }
 
 /// The map names each crate by its path in backticks, and nothing that `exists` does not confirm.
-pub fn check_map(
-    packages: &[Package],
-    map: Option<&str>,
-    exists: impl Fn(&str) -> bool,
-) -> Vec<String> {
+pub fn check_map(packages: &[Package], map: Option<&str>, exists: impl Fn(&str) -> bool) -> Vec<String> {
     let Some(map) = map else {
         return vec![format!("{MAP}: the map of the crates is missing")];
     };
@@ -290,21 +267,13 @@ mod tests {
         vec![
             package("mosip-prov-events", "crates/events", &["serde"]),
             package("mosip-prov-inventory", "crates/inventory", &[]),
-            package(
-                "mosip-prov-transport",
-                "crates/transport",
-                &["russh", "russh-sftp"],
-            ),
+            package("mosip-prov-transport", "crates/transport", &["russh", "russh-sftp"]),
             package(
                 "mosip-prov-engine",
                 "crates/engine",
                 &["mosip-prov-events", "mosip-prov-transport"],
             ),
-            package(
-                "mosip-prov-resources",
-                "crates/resources",
-                &["mosip-prov-engine"],
-            ),
+            package("mosip-prov-resources", "crates/resources", &["mosip-prov-engine"]),
             package(
                 "role-nginx",
                 "roles/nginx",
@@ -316,11 +285,7 @@ mod tests {
                 "crates/cli",
                 &["clap", "clap_complete", "mosip-prov-report"],
             ),
-            package(
-                "mosip-prov-tests",
-                "tests",
-                &["mosip-prov-report", "role-nginx"],
-            ),
+            package("mosip-prov-tests", "tests", &["mosip-prov-report", "role-nginx"]),
         ]
     }
 
@@ -351,18 +316,8 @@ mod tests {
                 "role-nginx",
                 "must not use role-nginx",
             ),
-            (
-                "mosip-prov-engine",
-                "crates/engine",
-                "mosip-prov-report?",
-                "in tests",
-            ),
-            (
-                "role-other",
-                "roles/other",
-                "role-nginx",
-                "must not use role-nginx",
-            ),
+            ("mosip-prov-engine", "crates/engine", "mosip-prov-report?", "in tests"),
+            ("role-other", "roles/other", "role-nginx", "must not use role-nginx"),
             ("role-other", "roles/other", "role-nginx?", "in tests"),
             (
                 "role-other",
@@ -370,12 +325,7 @@ mod tests {
                 "mosip-prov-engine",
                 "it may use: mosip-prov-resources",
             ),
-            (
-                "mosip-prov",
-                "crates/provisioner",
-                "mosip-prov-report",
-                "must not use",
-            ),
+            ("mosip-prov", "crates/provisioner", "mosip-prov-report", "must not use"),
             (
                 "mosip-prov-engine",
                 "crates/engine",
@@ -388,12 +338,7 @@ mod tests {
                 "clap_complete?",
                 "kept to mosip-prov-cli",
             ),
-            (
-                "mosip-prov-new",
-                "crates/new",
-                "serde",
-                "no row in the table",
-            ),
+            ("mosip-prov-new", "crates/new", "serde", "no row in the table"),
         ] {
             let findings = with(name, path, &[uses]);
             assert_eq!(findings.len(), 1, "{name} {uses}: {findings:?}");
@@ -404,16 +349,10 @@ mod tests {
 
     #[test]
     fn the_map_must_show_what_is_there_and_only_that() {
-        let packages = vec![
-            package("a", "crates/a", &[]),
-            package("xtask", "xtask", &[]),
-        ];
+        let packages = vec![package("a", "crates/a", &[]), package("xtask", "xtask", &[])];
         let exists = |path: &str| ["crates/a", "xtask", "crates/a/src/lib.rs"].contains(&path);
         let good = "| `crates/a/` | x |\n`xtask` and `roles/*`, see `crates/a/src/lib.rs`, `other`";
-        assert_eq!(
-            check_map(&packages, Some(good), exists),
-            Vec::<String>::new()
-        );
+        assert_eq!(check_map(&packages, Some(good), exists), Vec::<String>::new());
         let bad = "`crates/a` and `crates/gone`";
         assert_eq!(
             check_map(&packages, Some(bad), exists),
@@ -433,14 +372,8 @@ mod tests {
             text: Some(text.into()),
         };
         let files = [
-            file(
-                "crates/a/Cargo.toml",
-                "[package]\n[lints]\nworkspace = true\n",
-            ),
-            file(
-                "crates/b/Cargo.toml",
-                "[package]\nedition.workspace = true\n",
-            ),
+            file("crates/a/Cargo.toml", "[package]\n[lints]\nworkspace = true\n"),
+            file("crates/b/Cargo.toml", "[package]\nedition.workspace = true\n"),
         ];
         let findings = check_lints(&packages, &files);
         assert_eq!(findings.len(), 1);

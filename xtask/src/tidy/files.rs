@@ -123,10 +123,7 @@ fn banned(path: &str, text: &str) -> Vec<String> {
     for (first, second, why) in BANNED {
         let word = format!("{first}{second}");
         for (number, line) in text.lines().enumerate() {
-            if line
-                .match_indices(&word)
-                .any(|(at, _)| alone(line, at, &word))
-            {
+            if line.match_indices(&word).any(|(at, _)| alone(line, at, &word)) {
                 findings.push(format!("{path}:{}: `{word}`: {why}", number + 1));
             }
         }
@@ -172,10 +169,7 @@ mod tests {
     #[test]
     fn long_files_are_for_tests_only() {
         let at_most = format!("//! x\n{}", "\n".repeat(LONGEST - 1));
-        assert_eq!(
-            findings("crates/a/src/lib.rs", &at_most),
-            Vec::<String>::new()
-        );
+        assert_eq!(findings("crates/a/src/lib.rs", &at_most), Vec::<String>::new());
         let long = format!("{at_most}\n");
         let found = findings("crates/a/src/lib.rs", &long);
         assert!(found[0].contains("has 501 lines"), "{found:?}");
@@ -208,12 +202,7 @@ mod tests {
             path: path.into(),
             text: None,
         };
-        let found = check(&[
-            file("notes/a"),
-            file("notes/b"),
-            file("docs/a"),
-            file("Cargo.toml"),
-        ]);
+        let found = check(&[file("notes/a"), file("notes/b"), file("docs/a"), file("Cargo.toml")]);
         assert_eq!(found.len(), 1);
         assert!(found[0].starts_with("notes:"), "{found:?}");
     }

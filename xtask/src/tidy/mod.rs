@@ -16,13 +16,9 @@ pub fn main() -> Result<()> {
     let root = metadata.root;
     let listed = sh::output(
         // what is tracked, and what would be with `git add .`
-        Command::new("git").current_dir(&root).args([
-            "ls-files",
-            "-z",
-            "--cached",
-            "--others",
-            "--exclude-standard",
-        ]),
+        Command::new("git")
+            .current_dir(&root)
+            .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]),
     )?;
     let mut paths: Vec<&str> = listed.split('\0').filter(|path| !path.is_empty()).collect();
     paths.sort_unstable();
@@ -60,10 +56,7 @@ pub fn main() -> Result<()> {
         );
         return Ok(());
     }
-    Err(Error(format!(
-        "{} findings against the house rules",
-        findings.len()
-    )))
+    Err(Error(format!("{} findings against the house rules", findings.len())))
 }
 
 /// The workspace as cargo sees it.
@@ -85,15 +78,11 @@ pub fn workspace() -> Result<Workspace> {
             "--no-deps",
         ]),
     )?;
-    let json: serde_json::Value =
-        serde_json::from_str(&text).doing("cannot read the output of `cargo metadata`")?;
+    let json: serde_json::Value = serde_json::from_str(&text).doing("cannot read the output of `cargo metadata`")?;
     let root = json["workspace_root"].as_str().unwrap_or(".").to_owned();
     Ok(Workspace {
         packages: arrows::packages(&json, &root),
-        target: json["target_directory"]
-            .as_str()
-            .unwrap_or("target")
-            .to_owned(),
+        target: json["target_directory"].as_str().unwrap_or("target").to_owned(),
         root,
     })
 }

@@ -31,9 +31,7 @@ impl Renderer<'_, '_> {
             // What `groupby` gives: a pair with names.
             V::Tuple(items) if items.len() == 2 && name == "grouper" => Ok(Some(items[0].clone())),
             V::Tuple(items) if items.len() == 2 && name == "list" => Ok(Some(items[1].clone())),
-            V::Macro(number) if name == "name" => {
-                Ok(self.macros.borrow().get(*number).map(|m| V::str(m.decl.name)))
-            }
+            V::Macro(number) if name == "name" => Ok(self.macros.borrow().get(*number).map(|m| V::str(m.decl.name))),
             _ => self.item(base, &V::str(name)),
         }
     }
@@ -54,9 +52,7 @@ impl Renderer<'_, '_> {
             }
             V::HostVars => {
                 let name = key.text()?;
-                self.session
-                    .scope(&name)
-                    .map(|scope| V::Host(Arc::clone(&scope.host)))
+                self.session.scope(&name).map(|scope| V::Host(Arc::clone(&scope.host)))
             }
             V::Host(host) => match self.session.scope(host) {
                 Some(scope) => self.session.variable(&scope, &key.text()?)?,
@@ -72,6 +68,7 @@ impl Renderer<'_, '_> {
             V::List(items) | V::Tuple(items) => items.to_vec(),
             V::Map(map) => map.keys().map(Key::value).collect(),
             V::Str(text) => text.text.chars().map(|c| V::str(c.to_string())).collect(),
+            V::Blank => Vec::new(),
             V::HostVars => {
                 let names = self.session.home().world.host_names();
                 names.into_iter().map(V::str).collect()
@@ -105,19 +102,42 @@ impl Renderer<'_, '_> {
         }
     }
 
-    /// `hostvars` or one host's variables as an ordinary mapping; what cannot be evaluated stays undefined.
+    /// `hostvars` or one host's variables as an ordinary mapping, one level deep. What cannot be evaluated is
+    /// undefined there, so that it fails only when it is used.
     pub(crate) fn materialize(&self, value: &V) -> Eval<V> {
         let names = self.items(value)?;
         let mut out = Map::with_capacity(names.len());
         for name in names {
-            let item = match self.item(value, &name)? {
-                Some(inner @ V::Host(_)) => self.materialize(&inner)?,
-                Some(inner) => inner,
-                None => continue,
+            let item = match self.item(value, &name) {
+                Ok(Some(inner)) => inner,
+                Ok(None) => continue,
+                Err(error) => V::Undefined(Box::new(error)),
             };
             out.insert(Key::of(&name)?, item);
         }
         Ok(V::map(out))
+    }
+
+    /// `value` with every host's variables in it written out.
+    pub(crate) fn written_out(&self, value: &V) -> Eval<V> {
+        let all = |items: &[V]| items.iter().map(|v| self.written_out(v)).collect::<Eval<Vec<V>>>();
+        Ok(match value {
+            V::HostVars | V::Host(_) => {
+                let map = self.materialize(value)?;
+                self.session.touch(&map);
+                self.written_out(&map)?
+            }
+            V::Map(map) => {
+                let mut out = Map::with_capacity(map.len());
+                for (key, item) in map.iter() {
+                    out.insert(key.clone(), self.written_out(item)?);
+                }
+                V::map(out)
+            }
+            V::List(items) => V::list(all(items)?),
+            V::Tuple(items) => V::tuple(all(items)?),
+            other => other.clone(),
+        })
     }
 
     /// `needle in haystack`.
@@ -159,7 +179,7 @@ impl Renderer<'_, '_> {
         };
         let mut current = value.clone();
         for part in &parts {
-            if current.is_undefined() {
+            if matches!(current, V::Undefined(_)) {
                 return Ok(current);
             }
             let found = match part {

@@ -200,9 +200,7 @@ impl ValueError {
         if let Some((offset, line)) = self.0.span {
             if whole_file {
                 found.line = line;
-                let start = template[..offset.min(template.len())]
-                    .rfind('\n')
-                    .map_or(0, |i| i + 1);
+                let start = template[..offset.min(template.len())].rfind('\n').map_or(0, |i| i + 1);
                 found.column = column(&template[start..], offset.saturating_sub(start));
                 found.text = template[start..].lines().next().map(Arc::from);
             } else if let Some(text) = &location.text
@@ -213,6 +211,38 @@ impl ValueError {
             }
         }
         self.0.location = Some(found);
+        self
+    }
+
+    /// Masks every one of `secrets` in what the error says.
+    pub(crate) fn masked(mut self, secrets: &[Arc<str>]) -> Self {
+        let clean = |text: &mut String| {
+            for secret in secrets {
+                if text.contains(&**secret) {
+                    *text = text.replace(&**secret, "***");
+                }
+            }
+        };
+        match &mut self.0.kind {
+            ValueErrorKind::Undefined { name } | ValueErrorKind::NeedsFact { name } => clean(name),
+            ValueErrorKind::Cycle { chain } => chain.iter_mut().for_each(clean),
+            ValueErrorKind::Filter { name, message } => {
+                clean(name);
+                clean(message);
+            }
+            ValueErrorKind::Lookup { plugin, message } => {
+                clean(plugin);
+                clean(message);
+            }
+            ValueErrorKind::Syntax { message }
+            | ValueErrorKind::Operation { message }
+            | ValueErrorKind::Limit { message } => clean(message),
+            ValueErrorKind::Unsupported { what } => clean(what),
+            ValueErrorKind::Type { .. } => {}
+        }
+        if let Some(help) = &mut self.0.help {
+            clean(help);
+        }
         self
     }
 
@@ -257,9 +287,9 @@ impl ValueError {
             ValueErrorKind::Undefined { name } => Some(format!(
                 "set '{name}' in the inventory, in group_vars or with -e, or give it a default: {{{{ {name} | default('…') }}}}"
             )),
-            ValueErrorKind::NeedsFact { .. } => {
-                Some("it cannot be checked beforehand; set the variable itself to make it independent of the host".into())
-            }
+            ValueErrorKind::NeedsFact { .. } => Some(
+                "it cannot be checked beforehand; set the variable itself to make it independent of the host".into(),
+            ),
             ValueErrorKind::Cycle { .. } => Some("give one of them a value of its own".into()),
             _ => None,
         }

@@ -79,6 +79,16 @@ pub(crate) fn too_large() -> ValueError {
     })
 }
 
+/// True when the variables of a host are in `value`, at any depth.
+fn holds_hosts(value: &V) -> bool {
+    match value {
+        V::HostVars | V::Host(_) => true,
+        V::List(items) | V::Tuple(items) => items.iter().any(holds_hosts),
+        V::Map(map) => map.values().any(holds_hosts),
+        _ => false,
+    }
+}
+
 /// A text that looks like a list, a mapping or a boolean becomes one.
 fn parse(text: Text) -> V {
     let looks = text.text.starts_with(['{', '[']) || matches!(&*text.text, "True" | "False");
@@ -90,10 +100,7 @@ fn parse(text: Text) -> V {
 
 impl<'s, 't> Renderer<'s, 't> {
     pub(crate) fn new(session: &'s Session, scope: &'s Arc<Scope>, convert: bool, locals: &Map) -> Self {
-        let names = locals
-            .iter()
-            .map(|(k, v)| (Arc::clone(&k.text), v.clone()))
-            .collect();
+        let names = locals.iter().map(|(k, v)| (Arc::clone(&k.text), v.clone())).collect();
         Self {
             session,
             scope,
@@ -137,14 +144,12 @@ impl<'s, 't> Renderer<'s, 't> {
         }
     }
 
+    // As for expressions: small functions, since statements nest.
     fn statement(&self, statement: &'t Stmt<'t>, out: &mut Vec<V>) -> Eval<Flow> {
         match statement {
             Stmt::Template(t) => return self.body(&t.children, out),
             Stmt::EmitRaw(raw) => out.push(V::str(raw.raw)),
-            Stmt::EmitExpr(emit) => {
-                let value = self.expr(&emit.expr)?;
-                self.emit(value, &emit.expr, out)?;
-            }
+            Stmt::EmitExpr(emit) => self.emit(&emit.expr, out)?,
             Stmt::IfCond(cond) => {
                 let test = self.truth(&cond.expr)?;
                 return self.body(if test { &cond.true_body } else { &cond.false_body }, out);
@@ -158,40 +163,10 @@ impl<'s, 't> Renderer<'s, 't> {
                 let value = self.expr(&set.expr)?;
                 self.assign(&set.target, value)?;
             }
-            Stmt::SetBlock(set) => {
-                let mut inner = Vec::new();
-                self.push();
-                let result = self.body(&set.body, &mut inner);
-                self.pop();
-                result?;
-                let mut value = finish(inner, self.convert)?;
-                if let Some(filter) = &set.filter {
-                    value = self.filter_chain(filter, value)?;
-                }
-                self.assign(&set.target, value)?;
-            }
-            Stmt::WithBlock(with) => {
-                let mut values = Vec::new();
-                for (_, expr) in &with.assignments {
-                    values.push(self.expr(expr)?);
-                }
-                self.push();
-                let result = with
-                    .assignments
-                    .iter()
-                    .zip(values)
-                    .try_for_each(|((target, _), value)| self.assign(target, value))
-                    .and_then(|()| self.body(&with.body, out));
-                self.pop();
-                return result;
-            }
+            Stmt::SetBlock(set) => self.set_block(set)?,
+            Stmt::WithBlock(with) => return self.with_block(with, out),
             Stmt::FilterBlock(block) => {
-                let mut inner = Vec::new();
-                self.push();
-                let result = self.body(&block.body, &mut inner);
-                self.pop();
-                result?;
-                let value = self.filter_chain(&block.filter, finish(inner, self.convert)?)?;
+                let value = self.filter_chain(&block.filter, self.captured(&block.body)?)?;
                 out.push(value);
             }
             Stmt::AutoEscape(block) => return self.body(&block.body, out),
@@ -219,8 +194,42 @@ impl<'s, 't> Renderer<'s, 't> {
         Ok(Flow::Next)
     }
 
-    /// Puts out `value`: nothing for `None`, an error for what is undefined at any depth.
-    fn emit(&self, value: V, expr: &Expr<'_>, out: &mut Vec<V>) -> Eval<()> {
+    /// What `body` puts out, as one value.
+    fn captured(&self, body: &'t [Stmt<'t>]) -> Eval<V> {
+        let mut inner = Vec::new();
+        self.push();
+        let result = self.body(body, &mut inner);
+        self.pop();
+        result?;
+        finish(inner, self.convert)
+    }
+
+    fn set_block(&self, set: &'t ast::SetBlock<'t>) -> Eval<()> {
+        let mut value = self.captured(&set.body)?;
+        if let Some(filter) = &set.filter {
+            value = self.filter_chain(filter, value)?;
+        }
+        self.assign(&set.target, value)
+    }
+
+    fn with_block(&self, with: &'t ast::WithBlock<'t>, out: &mut Vec<V>) -> Eval<Flow> {
+        let mut values = Vec::new();
+        for (_, expr) in &with.assignments {
+            values.push(self.expr(expr)?);
+        }
+        self.push();
+        let result = with
+            .assignments
+            .iter()
+            .zip(values)
+            .try_for_each(|((target, _), value)| self.assign(target, value))
+            .and_then(|()| self.body(&with.body, out));
+        self.pop();
+        result
+    }
+
+    /// Puts out the value of `expr`: nothing for `None`, an error for what is undefined at any depth.
+    fn emit(&self, expr: &'t Expr<'t>, out: &mut Vec<V>) -> Eval<()> {
         fn check(value: &V) -> Eval<()> {
             match value {
                 V::Undefined(error) => Err((**error).clone()),
@@ -229,11 +238,16 @@ impl<'s, 't> Renderer<'s, 't> {
                 _ => Ok(()),
             }
         }
+        let value = self.expr(expr)?;
         let span = expr.span();
         check(&value).map_err(|e| e.span(span.start_offset as usize, u32::from(span.start_line)))?;
         out.push(match value {
             V::None => V::str(""),
-            V::HostVars | V::Host(_) => self.materialize(&value)?,
+            V::HostVars | V::Host(_) | V::Map(_) | V::List(_) | V::Tuple(_) if holds_hosts(&value) => {
+                let value = self.written_out(&value)?;
+                check(&value)?;
+                value
+            }
             other => other,
         });
         Ok(())

@@ -3,6 +3,7 @@
 use super::error::{ValueError, ValueErrorKind};
 use super::eval::Renderer;
 use super::filters::{self, Args};
+use super::session::MAX_OPEN;
 use super::value::{Eval, Key, Map, V};
 use super::{functions, methods, ops, tests};
 use minijinja::machinery::ast::{self, BinOpKind, CallArg, CompareOpKind, Expr, UnaryOpKind};
@@ -74,7 +75,16 @@ impl<'s, 't> Renderer<'s, 't> {
             let span = expr.span();
             error.span(span.start_offset as usize, u32::from(span.start_line))
         };
-        match self.expr_inner(expr) {
+        let depth = self.session.depth.get();
+        if depth >= MAX_OPEN {
+            return Err(ValueError::new(ValueErrorKind::Limit {
+                message: format!("more than {MAX_OPEN} expressions stand inside each other"),
+            }));
+        }
+        self.session.depth.set(depth + 1);
+        let result = self.expr_inner(expr);
+        self.session.depth.set(depth);
+        match result {
             Ok(V::Undefined(error)) => Ok(V::Undefined(Box::new(place(*error)))),
             Ok(value) => Ok(value),
             Err(error) => Err(place(error)),
@@ -94,97 +104,122 @@ impl<'s, 't> Renderer<'s, 't> {
         Ok(value)
     }
 
+    // One small function for each kind: expressions nest, and their frames add up.
     fn expr_inner(&self, expr: &'t Expr<'t>) -> Eval<V> {
         match expr {
             Expr::Var(var) => self.name(var.id),
             Expr::Const(constant) => constant_value(&constant.value),
-            Expr::List(list) => Ok(V::list(self.exprs(&list.items)?)),
-            Expr::Tuple(tuple) => Ok(V::tuple(self.exprs(&tuple.items)?)),
-            Expr::Map(map) => {
-                let mut out = Map::with_capacity(map.keys.len());
-                for (key, value) in map.keys.iter().zip(&map.values) {
-                    let key = Key::of(&self.used(key)?)?;
-                    out.insert(key, self.expr(value)?);
-                }
-                Ok(V::map(out))
-            }
-            Expr::UnaryOp(op) => match op.op {
-                UnaryOpKind::Not => Ok(V::Bool(!self.truth(&op.expr)?)),
-                UnaryOpKind::Neg => ops::negate(&self.used(&op.expr)?),
-            },
+            Expr::List(list) => self.exprs(&list.items).map(V::list),
+            Expr::Tuple(tuple) => self.exprs(&tuple.items).map(V::tuple),
+            Expr::Map(map) => self.map_literal(map),
+            Expr::UnaryOp(op) => self.unary(op),
             Expr::BinOp(op) => self.binary(op),
-            Expr::Compare(chain) => {
-                let mut left = self.used(&chain.expr)?;
-                for step in &chain.ops {
-                    let right = self.used(&step.expr)?;
-                    if !self.compare(step.op, &left, &right)? {
-                        return Ok(V::Bool(false));
-                    }
-                    left = right;
-                }
-                Ok(V::Bool(true))
-            }
-            Expr::IfExpr(cond) => {
-                if self.truth(&cond.test_expr)? {
-                    self.expr(&cond.true_expr)
-                } else if let Some(other) = &cond.false_expr {
-                    self.expr(other)
-                } else {
-                    Ok(V::Undefined(Box::new(
-                        ValueError::undefined("the value of an 'if' without 'else'")
-                            .with_help("add an 'else' to the inline 'if'"),
-                    )))
-                }
-            }
-            Expr::GetAttr(attr) => {
-                let base = self.expr(&attr.expr)?;
-                if base.is_undefined() {
-                    return Ok(base);
-                }
-                let found = self.attribute(&base, attr.name)?;
-                Ok(found.unwrap_or_else(|| self.missing(expr, &base, attr.name)))
-            }
-            Expr::GetItem(item) => {
-                let base = self.expr(&item.expr)?;
-                if base.is_undefined() {
-                    return Ok(base);
-                }
-                let key = self.used(&item.subscript_expr)?.defined()?;
-                let found = self.item(&base, &key)?;
-                Ok(match found {
-                    Some(value) => value,
-                    None => self.missing(expr, &base, &key.text()?),
-                })
-            }
-            Expr::Slice(slice) => {
-                let base = self.expr(&slice.expr)?.defined()?;
-                let bound = |part: &'t Option<Expr<'t>>| -> Eval<Option<V>> {
-                    part.as_ref().map(|e| self.used(e)?.defined()).transpose()
-                };
-                ops::slice(&base, bound(&slice.start)?, bound(&slice.stop)?, bound(&slice.step)?)
-            }
-            Expr::Filter(filter) => {
-                let input = match &filter.expr {
-                    Some(inner) => self.expr(inner)?,
-                    None => return Err(ValueError::syntax("a filter needs an input")),
-                };
-                self.apply_filter(filter.name, input, &filter.args)
-            }
-            Expr::Test(test) => {
-                let value = self.expr(&test.expr)?;
-                if !matches!(test.name, "defined" | "undefined") {
-                    self.session.touch(&value);
-                }
-                let args = self.args(&test.args)?;
-                args.touch(self.session);
-                tests::call(self, test.name, &value, args).map(V::Bool)
-            }
+            Expr::Compare(chain) => self.compare_chain(chain),
+            Expr::IfExpr(cond) => self.inline_if(cond),
+            Expr::GetAttr(attr) => self.get_attribute(expr, attr),
+            Expr::GetItem(item) => self.get_item(expr, item),
+            Expr::Slice(slice) => self.slice(slice),
+            Expr::Filter(filter) => self.filter(filter),
+            Expr::Test(test) => self.test(test),
             Expr::Call(call) => self.call_with(call, None),
         }
     }
 
     fn exprs(&self, items: &'t [Expr<'t>]) -> Eval<Vec<V>> {
-        items.iter().map(|item| self.expr(item)).collect()
+        let mut out = Vec::with_capacity(items.len());
+        for item in items {
+            out.push(self.expr(item)?);
+        }
+        Ok(out)
+    }
+
+    fn map_literal(&self, map: &'t ast::Map<'t>) -> Eval<V> {
+        let mut out = Map::with_capacity(map.keys.len());
+        for (key, value) in map.keys.iter().zip(&map.values) {
+            let key = Key::of(&self.used(key)?)?;
+            out.insert(key, self.expr(value)?);
+        }
+        Ok(V::map(out))
+    }
+
+    fn unary(&self, op: &'t ast::UnaryOp<'t>) -> Eval<V> {
+        match op.op {
+            UnaryOpKind::Not => Ok(V::Bool(!self.truth(&op.expr)?)),
+            UnaryOpKind::Neg => ops::negate(&self.used(&op.expr)?),
+        }
+    }
+
+    fn compare_chain(&self, chain: &'t ast::Compare<'t>) -> Eval<V> {
+        let mut left = self.used(&chain.expr)?;
+        for step in &chain.ops {
+            let right = self.used(&step.expr)?;
+            if !self.compare(step.op, &left, &right)? {
+                return Ok(V::Bool(false));
+            }
+            left = right;
+        }
+        Ok(V::Bool(true))
+    }
+
+    fn inline_if(&self, cond: &'t ast::IfExpr<'t>) -> Eval<V> {
+        if self.truth(&cond.test_expr)? {
+            return self.expr(&cond.true_expr);
+        }
+        match &cond.false_expr {
+            Some(other) => self.expr(other),
+            None => Ok(V::Blank),
+        }
+    }
+
+    fn get_attribute(&self, expr: &Expr<'_>, attr: &'t ast::GetAttr<'t>) -> Eval<V> {
+        let base = self.expr(&attr.expr)?;
+        if matches!(base, V::Undefined(_)) {
+            return Ok(base);
+        }
+        match self.attribute(&base, attr.name)? {
+            Some(value) => Ok(value),
+            None => Ok(self.missing(expr, &base, attr.name)),
+        }
+    }
+
+    fn get_item(&self, expr: &Expr<'_>, item: &'t ast::GetItem<'t>) -> Eval<V> {
+        let base = self.expr(&item.expr)?;
+        if matches!(base, V::Undefined(_)) {
+            return Ok(base);
+        }
+        let key = self.used(&item.subscript_expr)?.defined()?;
+        match self.item(&base, &key)? {
+            Some(value) => Ok(value),
+            None => Ok(self.missing(expr, &base, &key.text()?)),
+        }
+    }
+
+    fn slice(&self, slice: &'t ast::Slice<'t>) -> Eval<V> {
+        let base = self.expr(&slice.expr)?.defined()?;
+        let bound = |part: &'t Option<Expr<'t>>| -> Eval<Option<V>> {
+            part.as_ref().map(|e| self.used(e)?.defined()).transpose()
+        };
+        ops::slice(&base, bound(&slice.start)?, bound(&slice.stop)?, bound(&slice.step)?)
+    }
+
+    fn filter(&self, filter: &'t ast::Filter<'t>) -> Eval<V> {
+        match &filter.expr {
+            Some(inner) => {
+                let input = self.expr(inner)?;
+                self.apply_filter(filter.name, input, &filter.args)
+            }
+            None => Err(ValueError::syntax("a filter needs an input")),
+        }
+    }
+
+    fn test(&self, test: &'t ast::Test<'t>) -> Eval<V> {
+        let value = self.expr(&test.expr)?;
+        if !matches!(test.name, "defined" | "undefined") {
+            self.session.touch(&value);
+        }
+        let args = self.args(&test.args)?;
+        args.touch(self.session);
+        tests::call(self, test.name, &value, args).map(V::Bool)
     }
 
     /// What `name` means here: a local name, a variable of the host, or a global function.
@@ -207,8 +242,7 @@ impl<'s, 't> Renderer<'s, 't> {
     fn missing(&self, expr: &Expr<'_>, base: &V, name: &str) -> V {
         let path = path(expr).unwrap_or_else(|| name.to_owned());
         let error = match base {
-            V::HostVars => ValueError::undefined(path.clone())
-                .with_help(format!("the inventory has no host '{name}'")),
+            V::HostVars => ValueError::undefined(path.clone()).with_help(format!("the inventory has no host '{name}'")),
             V::Host(_) => undefined(name).with_help(format!("set '{name}' for that host or its groups")),
             _ => {
                 let mut error = undefined(&path);
@@ -244,7 +278,7 @@ impl<'s, 't> Renderer<'s, 't> {
             BinOpKind::Gt => CompareOpKind::Gt,
             BinOpKind::Gte => CompareOpKind::Gte,
             BinOpKind::In => CompareOpKind::In,
-            other => return ops::arithmetic(other, &left, &right),
+            other => return ops::arithmetic(other, &left, &right).map(|value| self.session.seal(value)),
         };
         self.compare(compare, &left, &right).map(V::Bool)
     }
@@ -293,7 +327,7 @@ impl<'s, 't> Renderer<'s, 't> {
         let args = self.args(args)?;
         self.session.touch(&input);
         args.touch(self.session);
-        filters::call(self, name, input, args)
+        filters::call(self, name, input, args).map(|value| self.session.seal(value))
     }
 
     /// A call; `caller` is the body of a `{% call %}` block.
@@ -351,6 +385,7 @@ impl<'s, 't> Renderer<'s, 't> {
             return methods::call(self, all, name, args).map(|(value, _)| value);
         }
         let (value, changed) = methods::call(self, base, name, args)?;
+        let value = self.session.seal(value);
         if let Some(changed) = changed {
             self.replace(target, changed)?;
         }

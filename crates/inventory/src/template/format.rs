@@ -39,9 +39,11 @@ pub(crate) fn percent(template: &V, values: &V) -> Eval<V> {
                 return Err(wrong("'%(name)s' needs a mapping"));
             };
             named = true;
-            value = Some(map.get(&Key::str(name.as_str())).cloned().ok_or_else(|| {
-                wrong(format!("the mapping has no '{name}'"))
-            })?);
+            value = Some(
+                map.get(&Key::str(name.as_str()))
+                    .cloned()
+                    .ok_or_else(|| wrong(format!("the mapping has no '{name}'")))?,
+            );
         }
         let mut spec = Spec::default();
         while let Some(flag) = chars.next_if(|c| "-+ #0".contains(*c)) {
@@ -67,7 +69,9 @@ pub(crate) fn percent(template: &V, values: &V) -> Eval<V> {
             }
             spec.precision = Some(digits.parse().unwrap_or(0));
         }
-        let kind = chars.next().ok_or_else(|| wrong("the text ends in the middle of a '%'"))?;
+        let kind = chars
+            .next()
+            .ok_or_else(|| wrong("the text ends in the middle of a '%'"))?;
         if kind == '%' {
             out.push('%');
             continue;
@@ -246,7 +250,11 @@ impl Spec {
                 'b' => ("0b", format!("{n:b}")),
                 _ => ("", n.to_string()),
             };
-            let digits = if self.alternate { format!("{prefix}{digits}") } else { digits };
+            let digits = if self.alternate {
+                format!("{prefix}{digits}")
+            } else {
+                digits
+            };
             Ok(self.number(i < 0, &digits, '>'))
         };
         let x = number.float();
@@ -313,7 +321,9 @@ fn general(x: f64, precision: usize) -> String {
         0
     } else {
         let text = format!("{x:.*e}", precision - 1);
-        text.split_once('e').and_then(|(_, p)| p.parse::<i32>().ok()).unwrap_or(0)
+        text.split_once('e')
+            .and_then(|(_, p)| p.parse::<i32>().ok())
+            .unwrap_or(0)
     };
     let strip = |text: &str| {
         if text.contains('.') {

@@ -9,7 +9,17 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 const NAMES: &[&str] = &[
-    "range", "dict", "lookup", "query", "q", "namespace", "cycler", "joiner", "undef", "lipsum", "now",
+    "range",
+    "dict",
+    "lookup",
+    "query",
+    "q",
+    "namespace",
+    "cycler",
+    "joiner",
+    "undef",
+    "lipsum",
+    "now",
 ];
 
 /// True when `name` is a global function.
@@ -81,9 +91,7 @@ pub(crate) fn turn(turner: &Turner) -> Eval<V> {
 /// `loop.cycle(…)` and `loop.changed(…)`.
 pub(crate) fn loop_method(turn: &Loop, name: &str, args: &Args) -> Eval<V> {
     match name {
-        "cycle" if !args.positional.is_empty() => {
-            Ok(args.positional[turn.index0 % args.positional.len()].clone())
-        }
+        "cycle" if !args.positional.is_empty() => Ok(args.positional[turn.index0 % args.positional.len()].clone()),
         "changed" => {
             let mut last = turn.changed.lock().map_err(|_| python::poisoned())?;
             let same = match &*last {
@@ -136,7 +144,12 @@ fn range(args: &Args) -> Eval<V> {
         [stop] => (0, *stop, 1),
         [start, stop] => (*start, *stop, 1),
         [start, stop, step] if *step != 0 => (*start, *stop, *step),
-        _ => return Err(ValueError::filter("range", "it needs one to three whole numbers, the step not 0")),
+        _ => {
+            return Err(ValueError::filter(
+                "range",
+                "it needs one to three whole numbers, the step not 0",
+            ));
+        }
     };
     let mut out = Vec::new();
     let mut at = start;
@@ -145,7 +158,8 @@ fn range(args: &Args) -> Eval<V> {
             return Err(ValueError::filter("range", "more than a million numbers"));
         }
         out.push(V::Int(at));
-        at += step;
+        let Some(next) = at.checked_add(step) else { break };
+        at = next;
     }
     Ok(V::list(out))
 }
@@ -169,7 +183,12 @@ fn lookup(renderer: &Renderer<'_, '_>, mut args: Args, all: bool) -> Eval<V> {
     let mut terms = Vec::new();
     for term in std::mem::take(&mut args.positional) {
         match term.check()? {
-            V::List(items) if !matches!(&*plugin, "items" | "list" | "dict" | "subelements" | "together" | "nested" | "indexed_items") => {
+            V::List(items)
+                if !matches!(
+                    &*plugin,
+                    "items" | "list" | "dict" | "subelements" | "together" | "nested" | "indexed_items"
+                ) =>
+            {
                 terms.extend(items.iter().cloned());
             }
             _ => terms.push(term),
@@ -178,7 +197,11 @@ fn lookup(renderer: &Renderer<'_, '_>, mut args: Args, all: bool) -> Eval<V> {
     let found = match results(renderer, &plugin, &terms, &args) {
         Ok(found) => found,
         Err(error) if errors != "strict" && !error.is_undefined() => {
-            return Ok(if wantlist || error.is_undefined() { V::list(Vec::new()) } else { V::None });
+            return Ok(if wantlist || error.is_undefined() {
+                V::list(Vec::new())
+            } else {
+                V::None
+            });
         }
         Err(error) => return Err(error),
     };
@@ -192,7 +215,10 @@ fn lookup(renderer: &Renderer<'_, '_>, mut args: Args, all: bool) -> Eval<V> {
         let parts: Vec<&str> = found.iter().filter_map(V::as_str).collect();
         return Ok(V::Str(Text {
             text: parts.join(",").into(),
-            taint: taint.join(Taint { secret: false, unsafe_: true }),
+            taint: taint.join(Taint {
+                secret: false,
+                unsafe_: true,
+            }),
             keep: false,
         }));
     }
@@ -246,7 +272,13 @@ fn results(renderer: &Renderer<'_, '_>, plugin: &str, terms: &[V], args: &Args) 
                 let found = renderer.session.variable(renderer.scope, &name)?;
                 out.push(match (found, args.named.get("default")) {
                     (Some(value), None) => value.defined()?,
-                    (Some(value), Some(default)) => if value.is_undefined() { default.clone() } else { value },
+                    (Some(value), Some(default)) => {
+                        if value.is_undefined() {
+                            default.clone()
+                        } else {
+                            value
+                        }
+                    }
                     (None, Some(default)) => default.clone(),
                     (None, None) => return Err(super::expr::undefined(&name)),
                 });
@@ -258,7 +290,12 @@ fn results(renderer: &Renderer<'_, '_>, plugin: &str, terms: &[V], args: &Args) 
             let mut out = Vec::new();
             for term in terms {
                 let pattern = super::filters::compile("varnames", &term.text()?, false, false)?;
-                out.extend(names.iter().filter(|n| pattern.is_match(&***n).unwrap_or(false)).map(|n| V::str(Arc::clone(n))));
+                out.extend(
+                    names
+                        .iter()
+                        .filter(|n| pattern.is_match(&***n).unwrap_or(false))
+                        .map(|n| V::str(Arc::clone(n))),
+                );
             }
             Ok(out)
         }
@@ -375,14 +412,14 @@ fn sequence(terms: &[V], args: &Args) -> Eval<Vec<V>> {
     }
     let end = match (end, count) {
         (Some(end), _) => end,
-        (None, Some(count)) => start + (count - 1) * stride,
+        (None, Some(count)) => start.saturating_add(count.saturating_sub(1).saturating_mul(stride)),
         _ => return Err(wrong("it needs 'end' or 'count'")),
     };
     let mut out = Vec::new();
     let mut at = start;
     while stride != 0 && ((stride > 0 && at <= end) || (stride < 0 && at >= end)) && out.len() < 100_000 {
         out.push(super::format::percent(&V::str(format.as_str()), &V::Int(at))?);
-        at += stride;
+        at = at.saturating_add(stride);
     }
     Ok(out)
 }
@@ -397,7 +434,11 @@ fn find_file(renderer: &Renderer<'_, '_>, name: &str) -> Option<PathBuf> {
         return path.is_file().then_some(path);
     }
     let scope = renderer.session.home();
-    let bases = scope.playbook_dir.clone().into_iter().chain(scope.world.inventory_dir());
+    let bases = scope
+        .playbook_dir
+        .clone()
+        .into_iter()
+        .chain(scope.world.inventory_dir());
     bases
         .flat_map(|base: PathBuf| [base.join("files").join(&path), base.join(Path::new(&path))])
         .find(|candidate| candidate.is_file())

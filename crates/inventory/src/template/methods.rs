@@ -73,7 +73,9 @@ fn text_method(renderer: &Renderer<'_, '_>, text: &str, name: &str, args: Args) 
     let all = |test: fn(char) -> bool| V::Bool(!text.is_empty() && text.chars().all(test));
     let cased = |lower: bool| {
         let letters = || text.chars().filter(|c| c.is_alphabetic());
-        V::Bool(letters().next().is_some() && letters().all(|c| if lower { !c.is_uppercase() } else { !c.is_lowercase() }))
+        V::Bool(
+            letters().next().is_some() && letters().all(|c| if lower { !c.is_uppercase() } else { !c.is_lowercase() }),
+        )
     };
     Ok(match name {
         "upper" => V::str(text.to_uppercase()),
@@ -104,14 +106,24 @@ fn text_method(renderer: &Renderer<'_, '_>, text: &str, name: &str, args: Args) 
             let keep = keep.map_or(Ok(false), |v| v.truth())?;
             V::list(
                 text.split_inclusive('\n')
-                    .map(|line| V::str(if keep { line } else { line.trim_end_matches(['\n', '\r']) }))
+                    .map(|line| {
+                        V::str(if keep {
+                            line
+                        } else {
+                            line.trim_end_matches(['\n', '\r'])
+                        })
+                    })
                     .collect(),
             )
         }
         "partition" | "rpartition" => {
             let [sep] = args.take(name, ["sep"])?;
             let sep = need(name, sep)?;
-            let found = if name == "partition" { text.find(&sep) } else { text.rfind(&sep) };
+            let found = if name == "partition" {
+                text.find(&sep)
+            } else {
+                text.rfind(&sep)
+            };
             let parts = match found {
                 Some(at) => [&text[..at], &sep, &text[at + sep.len()..]],
                 None if name == "partition" => [text, "", ""],
@@ -140,7 +152,13 @@ fn text_method(renderer: &Renderer<'_, '_>, text: &str, name: &str, args: Args) 
             let [what, start] = args.take(name, ["prefix", "start"])?;
             let skip = usize::try_from(number(name, start, 0)?).unwrap_or(0);
             let text: String = text.chars().skip(skip).collect();
-            let test = |part: &str| if name == "startswith" { text.starts_with(part) } else { text.ends_with(part) };
+            let test = |part: &str| {
+                if name == "startswith" {
+                    text.starts_with(part)
+                } else {
+                    text.ends_with(part)
+                }
+            };
             match what.ok_or_else(|| ValueError::filter(name, "an argument is missing"))? {
                 V::Tuple(parts) => V::Bool(parts.iter().filter_map(V::as_str).any(test)),
                 part => V::Bool(test(&need(name, Some(part))?)),
@@ -149,13 +167,21 @@ fn text_method(renderer: &Renderer<'_, '_>, text: &str, name: &str, args: Args) 
         "removeprefix" | "removesuffix" => {
             let [part] = args.take(name, ["prefix"])?;
             let part = need(name, part)?;
-            let rest = if name == "removeprefix" { text.strip_prefix(&part) } else { text.strip_suffix(&part) };
+            let rest = if name == "removeprefix" {
+                text.strip_prefix(&part)
+            } else {
+                text.strip_suffix(&part)
+            };
             V::str(rest.unwrap_or(text))
         }
         "find" | "rfind" | "index" | "rindex" => {
             let [part] = args.take(name, ["sub"])?;
             let part = need(name, part)?;
-            let found = if name.starts_with('r') { text.rfind(&part) } else { text.find(&part) };
+            let found = if name.starts_with('r') {
+                text.rfind(&part)
+            } else {
+                text.find(&part)
+            };
             match found {
                 Some(at) => V::int(text[..at].chars().count()),
                 None if name.ends_with("find") => V::Int(-1),
@@ -229,11 +255,19 @@ pub(crate) fn split(text: &str, sep: Option<&str>, max: i128, from_end: bool) ->
             let mut parts = Vec::new();
             let mut rest = text.trim();
             while !rest.is_empty() {
-                let cut = if from_end { rest.rfind(char::is_whitespace) } else { rest.find(char::is_whitespace) };
+                let cut = if from_end {
+                    rest.rfind(char::is_whitespace)
+                } else {
+                    rest.find(char::is_whitespace)
+                };
                 match cut {
                     Some(at) if parts.len() + 1 < limit => {
                         let (left, right) = rest.split_at(at);
-                        let (part, more) = if from_end { (right.trim_start(), left.trim_end()) } else { (left, right.trim_start()) };
+                        let (part, more) = if from_end {
+                            (right.trim_start(), left.trim_end())
+                        } else {
+                            (left, right.trim_start())
+                        };
                         parts.push(part);
                         rest = more;
                     }
@@ -255,7 +289,10 @@ pub(crate) fn split(text: &str, sep: Option<&str>, max: i128, from_end: bool) ->
 pub(crate) fn capitalize(text: &str) -> String {
     let mut chars = text.chars();
     match chars.next() {
-        Some(first) => first.to_uppercase().chain(chars.as_str().to_lowercase().chars()).collect(),
+        Some(first) => first
+            .to_uppercase()
+            .chain(chars.as_str().to_lowercase().chars())
+            .collect(),
         None => String::new(),
     }
 }

@@ -77,7 +77,11 @@ pub(crate) fn arithmetic(op: BinOpKind, left: &V, right: &V) -> Eval<V> {
             (_, Number::Int(0)) => Err(by_zero()),
             (Number::Int(a), Number::Int(b)) => {
                 let rest = a.checked_rem(b).ok_or_else(overflow)?;
-                Ok(V::Int(if rest != 0 && (rest < 0) != (b < 0) { rest + b } else { rest }))
+                Ok(V::Int(if rest != 0 && (rest < 0) != (b < 0) {
+                    rest + b
+                } else {
+                    rest
+                }))
             }
             (_, b) if b.float() == 0.0 => Err(by_zero()),
             (a, b) => {
@@ -185,9 +189,7 @@ pub(crate) fn slice(value: &V, start: Option<V>, stop: Option<V>, step: Option<V
         }
     };
     let length = items.len() as i128;
-    let clamp = |bound: i128, low: i128, high: i128| {
-        (if bound < 0 { bound + length } else { bound }).clamp(low, high)
-    };
+    let clamp = |bound: i128, low: i128, high: i128| (if bound < 0 { bound + length } else { bound }).clamp(low, high);
     let (mut at, end) = if step > 0 {
         (
             start.map_or(0, |s| clamp(s, 0, length)),

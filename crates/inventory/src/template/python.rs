@@ -9,6 +9,7 @@ use std::fmt::Write;
 pub(crate) fn str(value: &V) -> Eval<Cow<'_, str>> {
     match value {
         V::Str(text) => Ok(Cow::Borrowed(&text.text)),
+        V::Blank => Ok(Cow::Borrowed("")),
         other => repr(other).map(Cow::Owned),
     }
 }
@@ -23,6 +24,7 @@ pub(crate) fn repr(value: &V) -> Eval<String> {
 fn write_repr(out: &mut String, value: &V) -> Eval<()> {
     match value {
         V::Undefined(error) => return Err((**error).clone()),
+        V::Blank => out.push_str("Undefined"),
         V::None => out.push_str("None"),
         V::Bool(true) => out.push_str("True"),
         V::Bool(false) => out.push_str("False"),
@@ -91,7 +93,11 @@ fn write_map(out: &mut String, map: &Map) -> Eval<()> {
 }
 
 fn write_quoted(out: &mut String, text: &str) {
-    let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
+    let quote = if text.contains('\'') && !text.contains('"') {
+        '"'
+    } else {
+        '\''
+    };
     out.push(quote);
     for c in text.chars() {
         match c {

@@ -19,6 +19,8 @@ pub(crate) const OMIT: &str = "__omit_place_holder__9a1f0c55d2b84b6c";
 
 /// How many variables may need each other in a row.
 const MAX_DEPTH: usize = 60;
+/// How many expressions may be open at once; keeps deep templates from using up the stack.
+pub(crate) const MAX_OPEN: usize = 200;
 /// How large a text or list an evaluation may make.
 pub(crate) const MAX_SIZE: usize = 64 << 20;
 
@@ -61,6 +63,9 @@ impl Scope {
     }
 }
 
+/// A variable of a host.
+type Id = (Arc<str>, Arc<str>);
+
 struct Frame {
     host: Arc<str>,
     name: Arc<str>,
@@ -72,9 +77,25 @@ pub(crate) struct Session {
     home: Arc<Scope>,
     hosts: RefCell<HashMap<Arc<str>, Option<Arc<Scope>>>>,
     stack: RefCell<Vec<Frame>>,
-    cache: RefCell<HashMap<(Arc<str>, Arc<str>), V>>,
+    cache: RefCell<HashMap<Id, V>>,
     /// What the template being rendered has used so far.
     taint: Cell<Taint>,
+    /// How many expressions are open, one inside the other.
+    pub(crate) depth: Cell<usize>,
+    /// The secret texts used so far, to keep them out of errors.
+    secrets: RefCell<Vec<Arc<str>>>,
+}
+
+/// Collects the secret texts in `value`. Shorter ones than three characters would mask half of every message.
+fn remember(value: &V, secrets: &mut Vec<Arc<str>>) {
+    match value {
+        V::Str(text) if text.taint.secret && text.text.len() > 2 && !secrets.contains(&text.text) => {
+            secrets.push(Arc::clone(&text.text));
+        }
+        V::List(items) | V::Tuple(items) => items.iter().for_each(|item| remember(item, secrets)),
+        V::Map(map) => map.values().for_each(|item| remember(item, secrets)),
+        _ => {}
+    }
 }
 
 impl Session {
@@ -87,6 +108,8 @@ impl Session {
             stack: RefCell::new(Vec::new()),
             cache: RefCell::new(HashMap::new()),
             taint: Cell::new(Taint::default()),
+            depth: Cell::new(0),
+            secrets: RefCell::new(Vec::new()),
         }
     }
 
@@ -96,7 +119,29 @@ impl Session {
 
     /// Notes that `value` was used for more than being handed on.
     pub(crate) fn touch(&self, value: &V) {
-        self.taint.set(self.taint.get().join(value.taint()));
+        let taint = value.taint();
+        self.taint.set(self.taint.get().join(taint));
+        if taint.secret {
+            remember(value, &mut self.secrets.borrow_mut());
+        }
+    }
+
+    /// What was just computed: a secret, when one was used before it.
+    pub(crate) fn seal(&self, value: V) -> V {
+        if self.taint.get().secret {
+            let taint = Taint {
+                secret: true,
+                unsafe_: true,
+            };
+            mark(value, taint)
+        } else {
+            value
+        }
+    }
+
+    /// The error as it may be shown: without any secret that was used on the way.
+    pub(crate) fn shown(&self, error: ValueError) -> ValueError {
+        error.masked(&self.secrets.borrow())
     }
 
     pub(crate) fn touch_unsafe(&self) {
@@ -105,7 +150,6 @@ impl Session {
             unsafe_: true,
         }));
     }
-
 
     /// The variables of `host`, when the inventory knows it.
     pub(crate) fn scope(&self, host: &str) -> Option<Arc<Scope>> {
@@ -252,7 +296,7 @@ impl Session {
 
     /// `hostvars` or one host's variables as an ordinary mapping.
     pub(crate) fn listed(&self, scope: &Arc<Scope>, value: &V) -> Eval<V> {
-        Renderer::new(self, scope, true, &Map::new()).materialize(value)
+        Renderer::new(self, scope, true, &Map::new()).written_out(value)
     }
 
     /// The raw `value` with every template in it evaluated.
@@ -289,8 +333,7 @@ impl Session {
                     }
                 }
                 _ => {
-                    if let Some(Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Null) =
-                        scope.magic.get(name)
+                    if let Some(Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Null) = scope.magic.get(name)
                         && let Some(value) = self.magic(scope, name)?
                     {
                         return Ok(value);
@@ -339,6 +382,18 @@ impl Session {
         convert: bool,
         locals: &Map,
     ) -> Eval<(Vec<V>, Taint)> {
+        let unix;
+        let text = if text.contains('\r') {
+            unix = text.replace("\r\n", "\n").replace('\r', "\n");
+            &unix
+        } else {
+            text
+        };
+        if source::is_too_deep(text) {
+            return Err(ValueError::new(ValueErrorKind::Limit {
+                message: "the template nests deeper than 40 levels or strings together more than 500 operators".into(),
+            }));
+        }
         let tree = machinery::parse(text, "<template>", syntax).map_err(|e| parse_error(&e))?;
         let outer = self.taint.replace(Taint::default());
         let renderer = Renderer::new(self, scope, convert, locals);
@@ -359,9 +414,7 @@ fn self_reference(error: &ValueError, name: &str) -> bool {
 }
 
 fn parse_error(error: &minijinja::Error) -> ValueError {
-    let message = error
-        .detail()
-        .map_or_else(|| error.kind().to_string(), str::to_owned);
+    let message = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
     let result = ValueError::syntax(message);
     match (error.range(), error.line()) {
         (Some(range), Some(line)) => result.span(range.start, u32::try_from(line).unwrap_or(0)),
@@ -394,11 +447,7 @@ pub(crate) fn mark(value: V, taint: Taint) -> V {
         }
         V::List(items) => V::list(items.iter().map(|v| mark(v.clone(), taint)).collect()),
         V::Tuple(items) => V::tuple(items.iter().map(|v| mark(v.clone(), taint)).collect()),
-        V::Map(map) => V::map(
-            map.iter()
-                .map(|(k, v)| (k.clone(), mark(v.clone(), taint)))
-                .collect(),
-        ),
+        V::Map(map) => V::map(map.iter().map(|(k, v)| (k.clone(), mark(v.clone(), taint))).collect()),
         other => other,
     }
 }

@@ -23,7 +23,13 @@ pub(crate) fn keep_backslashes(text: &str) -> Cow<'_, str> {
     }
     let mut out = String::with_capacity(text.len() + 8);
     let mut rest = text;
-    while let Some(at) = rest.find("{{").into_iter().chain(rest.find("{%")).chain(rest.find("{#")).min() {
+    while let Some(at) = rest
+        .find("{{")
+        .into_iter()
+        .chain(rest.find("{%"))
+        .chain(rest.find("{#"))
+        .min()
+    {
         let (before, tail) = rest.split_at(at);
         out.push_str(before);
         let close = match &tail[..2] {
@@ -132,4 +138,116 @@ pub(crate) fn header(text: &str) -> (SyntaxConfig, &str, u32) {
         }
     }
     (syntax(trim, strip), rest, 1)
+}
+
+/// How deep brackets, blocks and operators may stand inside each other: minijinja's parser calls itself for each level
+/// and would use up the stack.
+const MAX_NESTING: usize = 40;
+/// How many operators one expression may have between two commas.
+const MAX_OPERATORS: usize = 500;
+
+/// True when parsing `text` would go deeper than any honest template does.
+pub(crate) fn is_too_deep(text: &str) -> bool {
+    let mut rest = text;
+    let (mut open_blocks, mut branches) = (0usize, 0usize);
+    while let Some(at) = rest.find('{') {
+        let tail = &rest[at..];
+        let Some(kind) = tail.get(..2).filter(|kind| matches!(*kind, "{{" | "{%" | "{#")) else {
+            rest = &tail[1..];
+            continue;
+        };
+        if kind == "{#" {
+            rest = tail.find("#}").map_or("", |end| &tail[end + 2..]);
+            continue;
+        }
+        if kind == "{%" {
+            if is_raw(tail) {
+                rest = &tail[raw_end(tail)..];
+                continue;
+            }
+            let word = tail[2..].trim_start_matches(['-', '+']).trim_start();
+            let opens = [
+                "if",
+                "for",
+                "with",
+                "macro",
+                "call",
+                "filter",
+                "set",
+                "block",
+                "autoescape",
+            ];
+            if word.starts_with("end") {
+                open_blocks = open_blocks.saturating_sub(1);
+                branches = 0;
+            } else if word.starts_with("elif") {
+                // Each is parsed inside the one before it.
+                branches += 1;
+            } else if opens.iter().any(|o| word.starts_with(o)) && !is_one_line_set(word) {
+                open_blocks += 1;
+            }
+            if open_blocks + branches > MAX_NESTING {
+                return true;
+            }
+        }
+        match block_length(&tail[2..], if kind == "{{" { "}}" } else { "%}" }) {
+            Some(length) => rest = &tail[2 + length..],
+            None => return true,
+        }
+    }
+    false
+}
+
+fn is_one_line_set(word: &str) -> bool {
+    word.starts_with("set") && word.find("%}").is_some_and(|end| word[..end].contains('='))
+}
+
+/// The length of a block's inside; `None` when it nests too deep.
+fn block_length(body: &str, close: &str) -> Option<usize> {
+    let (mut nesting, mut operators, mut prefixes) = (0usize, 0usize, 0usize);
+    let mut at = 0;
+    while at < body.len() {
+        let rest = &body[at..];
+        if nesting == 0 && rest.starts_with(close) {
+            return Some(at);
+        }
+        let c = rest.chars().next()?;
+        match c {
+            '\'' | '"' => {
+                at += string_end(rest, c);
+                prefixes = 0;
+                continue;
+            }
+            '(' | '[' | '{' => nesting += 1,
+            ')' | ']' | '}' => nesting = nesting.saturating_sub(1),
+            ',' => operators = 0,
+            '+' | '-' | '*' | '/' | '~' | '|' | '.' | '%' | '<' | '>' | '=' | ':' => operators += 1,
+            c if c.is_alphabetic() || c == '_' => {
+                let end = rest
+                    .find(|c: char| !c.is_alphanumeric() && c != '_')
+                    .unwrap_or(rest.len());
+                match &rest[..end] {
+                    "not" => prefixes += 1,
+                    "and" | "or" | "if" | "else" | "is" | "in" => operators += 1,
+                    _ => prefixes = 0,
+                }
+                at += end;
+                if nesting + prefixes > MAX_NESTING || operators > MAX_OPERATORS {
+                    return None;
+                }
+                continue;
+            }
+            _ => {}
+        }
+        match c {
+            '-' => prefixes += 1,
+            c if c.is_whitespace() || "([{".contains(c) => {}
+            _ => prefixes = 0,
+        }
+        if nesting + prefixes > MAX_NESTING || operators > MAX_OPERATORS {
+            return None;
+        }
+        at += c.len_utf8();
+    }
+    Some(body.len())
 }

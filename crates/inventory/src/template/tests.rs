@@ -13,14 +13,94 @@ pub(crate) fn exists(name: &str) -> bool {
 }
 
 const KNOWN: &[&str] = &[
-    "defined", "undefined", "none", "boolean", "true", "false", "integer", "float", "number", "string", "mapping",
-    "sequence", "iterable", "callable", "sameas", "in", "eq", "equalto", "==", "ne", "!=", "gt", "greaterthan", ">", "ge",
-    ">=", "lt", "lessthan", "<", "le", "<=", "odd", "even", "divisibleby", "lower", "upper", "escaped", "filter", "test",
-    "failed", "failure", "succeeded", "success", "successful", "changed", "change", "skipped", "skip", "reachable",
-    "unreachable", "started", "finished", "timedout", "match", "search", "regex", "version", "version_compare", "any",
-    "all", "truthy", "falsy", "contains", "subset", "issubset", "superset", "issuperset", "vault_encrypted", "exists",
-    "file", "is_file", "directory", "is_dir", "link", "is_link", "abs", "is_abs", "nan", "isnan", "ip", "ipv4", "ipv6",
-    "ip_address", "ipv4_address", "ipv6_address", "uri", "url", "urn",
+    "defined",
+    "undefined",
+    "none",
+    "boolean",
+    "true",
+    "false",
+    "integer",
+    "float",
+    "number",
+    "string",
+    "mapping",
+    "sequence",
+    "iterable",
+    "callable",
+    "sameas",
+    "in",
+    "eq",
+    "equalto",
+    "==",
+    "ne",
+    "!=",
+    "gt",
+    "greaterthan",
+    ">",
+    "ge",
+    ">=",
+    "lt",
+    "lessthan",
+    "<",
+    "le",
+    "<=",
+    "odd",
+    "even",
+    "divisibleby",
+    "lower",
+    "upper",
+    "escaped",
+    "filter",
+    "test",
+    "failed",
+    "failure",
+    "succeeded",
+    "success",
+    "successful",
+    "changed",
+    "change",
+    "skipped",
+    "skip",
+    "reachable",
+    "unreachable",
+    "started",
+    "finished",
+    "timedout",
+    "match",
+    "search",
+    "regex",
+    "version",
+    "version_compare",
+    "any",
+    "all",
+    "truthy",
+    "falsy",
+    "contains",
+    "subset",
+    "issubset",
+    "superset",
+    "issuperset",
+    "vault_encrypted",
+    "exists",
+    "file",
+    "is_file",
+    "directory",
+    "is_dir",
+    "link",
+    "is_link",
+    "abs",
+    "is_abs",
+    "nan",
+    "isnan",
+    "ip",
+    "ipv4",
+    "ipv6",
+    "ip_address",
+    "ipv4_address",
+    "ipv6_address",
+    "uri",
+    "url",
+    "urn",
 ];
 
 /// `value is name(args)`.
@@ -50,9 +130,17 @@ pub(crate) fn call(renderer: &Renderer<'_, '_>, name: &str, value: &V, args: Arg
         "string" => return Ok(matches!(value, V::Str(_))),
         "mapping" => return Ok(matches!(value, V::Map(_) | V::HostVars | V::Host(_))),
         "sequence" => {
-            return Ok(matches!(value, V::List(_) | V::Tuple(_) | V::Str(_) | V::Map(_) | V::HostVars | V::Host(_)));
+            return Ok(matches!(
+                value,
+                V::List(_) | V::Tuple(_) | V::Str(_) | V::Map(_) | V::HostVars | V::Host(_)
+            ));
         }
-        "callable" => return Ok(matches!(value, V::Macro(_) | V::Function(_) | V::Turner(_) | V::Loop(_))),
+        "callable" => {
+            return Ok(matches!(
+                value,
+                V::Macro(_) | V::Function(_) | V::Turner(_) | V::Loop(_)
+            ));
+        }
         "vault_encrypted" => return Ok(value.taint().secret),
         "escaped" => return Ok(false),
         _ => {}
@@ -110,8 +198,18 @@ pub(crate) fn call(renderer: &Renderer<'_, '_>, name: &str, value: &V, args: Arg
                 .map_err(|_| ValueError::filter(name, "the pattern takes too long on this text"))?
         }
         "version" | "version_compare" => version(name, value, &args)?,
-        "any" => renderer.items(value)?.iter().map(V::truth).collect::<Eval<Vec<_>>>()?.contains(&true),
-        "all" => !renderer.items(value)?.iter().map(V::truth).collect::<Eval<Vec<_>>>()?.contains(&false),
+        "any" => renderer
+            .items(value)?
+            .iter()
+            .map(V::truth)
+            .collect::<Eval<Vec<_>>>()?
+            .contains(&true),
+        "all" => !renderer
+            .items(value)?
+            .iter()
+            .map(V::truth)
+            .collect::<Eval<Vec<_>>>()?
+            .contains(&false),
         "truthy" | "falsy" => {
             let [convert] = args.take(name, ["convert_bool"])?;
             let convert = convert.map_or(Ok(false), |v| v.truth())?;
@@ -134,15 +232,25 @@ pub(crate) fn call(renderer: &Renderer<'_, '_>, name: &str, value: &V, args: Arg
         "nan" | "isnan" => value.as_float().is_some_and(f64::is_nan),
         "ip" | "ip_address" | "ipv4" | "ipv4_address" | "ipv6" | "ipv6_address" => {
             let text = value.text()?;
-            let text = if name.ends_with("address") { &*text } else { text.split('/').next().unwrap_or("") };
+            let text = if name.ends_with("address") {
+                &*text
+            } else {
+                text.split('/').next().unwrap_or("")
+            };
             match (text.parse::<std::net::IpAddr>(), &name[..4.min(name.len())]) {
                 (Ok(address), "ipv4") => address.is_ipv4(),
                 (Ok(address), "ipv6") => address.is_ipv6(),
                 (found, _) => found.is_ok(),
             }
         }
-        "uri" => value.text()?.split_once(':').is_some_and(|(scheme, _)| is_scheme(scheme)),
-        "url" => value.text()?.split_once("://").is_some_and(|(scheme, rest)| is_scheme(scheme) && !rest.is_empty()),
+        "uri" => value
+            .text()?
+            .split_once(':')
+            .is_some_and(|(scheme, _)| is_scheme(scheme)),
+        "url" => value
+            .text()?
+            .split_once("://")
+            .is_some_and(|(scheme, rest)| is_scheme(scheme) && !rest.is_empty()),
         "urn" => value.text()?.to_ascii_lowercase().starts_with("urn:"),
         _ => {
             return Err(ValueError::unsupported(format!("the test '{name}'"))
@@ -162,7 +270,7 @@ fn same(a: &V, b: &V) -> Eval<bool> {
 
 fn remainder(name: &str, value: &V, by: i128) -> Eval<i128> {
     match value {
-        V::Int(i) => Ok(i.rem_euclid(by)),
+        V::Int(i) => Ok(i.wrapping_rem_euclid(by)),
         V::Bool(b) => Ok(i128::from(*b).rem_euclid(by)),
         other => Err(ValueError::filter(
             name,
@@ -228,7 +336,11 @@ fn version(name: &str, value: &V, args: &Args) -> Eval<bool> {
         "semver" | "semantic" => semantic(&left, &right).ok_or_else(|| wrong("this is no semantic version"))?,
         "loose" | "strict" | "pep440" => loose(&left, &right)
             .ok_or_else(|| wrong("the versions cannot be compared: a number stands against letters"))?,
-        _ => return Err(wrong("the version type is one of loose, strict, semver, semantic, pep440")),
+        _ => {
+            return Err(wrong(
+                "the version type is one of loose, strict, semver, semantic, pep440",
+            ));
+        }
     };
     let operator = operator.map_or(Ok("eq".into()), |o| o.text().map(|t| t.into_owned()))?;
     Ok(match operator.as_str() {

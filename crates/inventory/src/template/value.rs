@@ -71,6 +71,8 @@ pub(crate) struct Turner {
 pub(crate) enum V {
     /// Nothing, and the error to raise when it is used.
     Undefined(Box<ValueError>),
+    /// What an inline `if` without `else` gives: undefined, and empty when used all the same.
+    Blank,
     None,
     Bool(bool),
     Int(i128),
@@ -207,7 +209,7 @@ impl V {
     }
 
     pub(crate) fn is_undefined(&self) -> bool {
-        matches!(self, Self::Undefined(_))
+        matches!(self, Self::Undefined(_) | Self::Blank)
     }
 
     /// The value, or the error of an undefined one.
@@ -236,6 +238,7 @@ impl V {
     pub(crate) fn type_name(&self) -> &'static str {
         match self {
             Self::Undefined(_) => "AnsibleUndefined",
+            Self::Blank => "Undefined",
             Self::None => "NoneType",
             Self::Bool(_) => "bool",
             Self::Int(_) => "int",
@@ -259,7 +262,7 @@ impl V {
     pub(crate) fn truth(&self) -> Eval<bool> {
         Ok(match self {
             Self::Undefined(error) => return Err((**error).clone()),
-            Self::None => false,
+            Self::None | Self::Blank => false,
             Self::Bool(b) => *b,
             Self::Int(i) => *i != 0,
             Self::Float(x) => *x != 0.0,
@@ -304,7 +307,7 @@ impl V {
             return Ok(a.compare(b) == Some(Ordering::Equal));
         }
         Ok(match (self, other) {
-            (Self::None, Self::None) | (Self::HostVars, Self::HostVars) => true,
+            (Self::None, Self::None) | (Self::Blank, Self::Blank) | (Self::HostVars, Self::HostVars) => true,
             (Self::Str(a), Self::Str(b)) => a.text == b.text,
             (Self::List(a), Self::List(b)) | (Self::Tuple(a), Self::Tuple(b)) => {
                 if a.len() != b.len() {

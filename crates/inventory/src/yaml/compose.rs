@@ -28,18 +28,40 @@ pub(crate) enum NodeKind {
 
 /// The one document in `text`; `None` when there is none.
 pub(crate) fn compose(text: &str, source: &SourceText) -> Result<Option<Rc<Node>>, Diagnostic> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut composer = Composer {
-        parser: Parser::new_from_str(text),
-        source,
-        anchors: HashMap::new(),
-        quiet_lines: Vec::new(),
-    };
-    let result = composer.document();
-    if let Some(tab) = first_tab(source, &composer.quiet_lines, result.is_ok()) {
-        return Err(tab);
+    let mut text = Cow::Borrowed(text.strip_prefix('\u{feff}').unwrap_or(text));
+    loop {
+        let mut composer = Composer {
+            parser: Parser::new_from_str(&text),
+            source,
+            open_end: (!text.ends_with(['\n', '\r'])).then(|| text.chars().count()),
+            anchors: HashMap::new(),
+            quiet_lines: Vec::new(),
+            refused_tab: None,
+        };
+        let result = composer.document();
+        if let Some(patched) = composer.refused_tab.and_then(|at| without_tabs_before(&text, at)) {
+            text = Cow::Owned(patched);
+            continue;
+        }
+        if let Some(tab) = first_tab(source, &composer.quiet_lines, result.is_ok()) {
+            return Err(tab);
+        }
+        return result;
     }
-    result
+}
+
+/// `text` with blanks for the tabs that end before the character `at`: PyYAML takes `key:<tab>value`, which the parser
+/// refuses. All places stay as they are. `None` when there is no tab.
+fn without_tabs_before(text: &str, at: usize) -> Option<String> {
+    let mut chars: Vec<char> = text.chars().collect();
+    let mut tab = at.min(chars.len());
+    let mut any = false;
+    while tab > 0 && matches!(chars[tab - 1], '\t' | ' ') {
+        tab -= 1;
+        any |= chars[tab] == '\t';
+        chars[tab] = ' ';
+    }
+    any.then(|| chars.into_iter().collect())
 }
 
 /// A tab in the indentation, which YAML forbids; Ansible refuses such a file. `quiet` are the lines inside scalars of
@@ -51,20 +73,12 @@ fn first_tab(source: &SourceText, quiet: &[(usize, usize)], parsed: bool) -> Opt
             continue;
         };
         let number = index + 1;
-        if quiet
-            .iter()
-            .any(|(first, last)| *first < number && number <= *last)
-            || (parsed && blanks == line.len())
-        {
+        if quiet.iter().any(|(first, last)| *first < number && number <= *last) || (parsed && blanks == line.len()) {
             continue;
         }
         let message = "a tab in the indentation: YAML allows blanks only";
         let help = "replace the tab by blanks";
-        return Some(
-            Diagnostic::error(message)
-                .at(source.at(number, tab + 1))
-                .help(help),
-        );
+        return Some(Diagnostic::error(message).at(source.at(number, tab + 1)).help(help));
     }
     None
 }
@@ -72,9 +86,13 @@ fn first_tab(source: &SourceText, quiet: &[(usize, usize)], parsed: bool) -> Opt
 struct Composer<'a> {
     parser: Parser<'a, StrInput<'a>>,
     source: &'a SourceText,
+    /// The number of characters, when the text's last line has no line end.
+    open_end: Option<usize>,
     anchors: HashMap<usize, Rc<Node>>,
     /// First and last line of what may hold tabs after its first line.
     quiet_lines: Vec<(usize, usize)>,
+    /// Where the parser refused a tab after a colon.
+    refused_tab: Option<usize>,
 }
 
 impl<'a> Composer<'a> {
@@ -86,8 +104,11 @@ impl<'a> Composer<'a> {
         }
     }
 
-    fn syntax(&self, error: &ScanError) -> Diagnostic {
+    fn syntax(&mut self, error: &ScanError) -> Diagnostic {
         let mark = error.marker();
+        if error.info().contains("must be followed by a valid YAML whitespace") {
+            self.refused_tab = Some(mark.index());
+        }
         let help = "quote a value that holds `: `, `#`, or starts with `{`, `[`, `@`, `*`, `&`, `!`, `%` or a template";
         Diagnostic::error(format!("this is not YAML: {}", error.info()))
             .at(self.source.at(mark.line(), mark.col() + 1))
@@ -101,18 +122,14 @@ impl<'a> Composer<'a> {
             match event {
                 Event::StreamEnd => return Ok(root),
                 Event::DocumentStart(_) if root.is_some() => {
-                    let help =
-                        "keep the first document, and put the others into files of their own";
-                    return Err(Diagnostic::error(
-                        "a second YAML document starts here, where only one is allowed",
-                    )
-                    .at(self.source.at(span.start.line(), span.start.col() + 1))
-                    .help(help));
+                    let help = "keep the first document, and put the others into files of their own";
+                    return Err(
+                        Diagnostic::error("a second YAML document starts here, where only one is allowed")
+                            .at(self.source.at(span.start.line(), span.start.col() + 1))
+                            .help(help),
+                    );
                 }
-                Event::Nothing
-                | Event::StreamStart
-                | Event::DocumentStart(_)
-                | Event::DocumentEnd => {}
+                Event::Nothing | Event::StreamStart | Event::DocumentStart(_) | Event::DocumentEnd => {}
                 other => root = Some(self.node(other, span, 0)?),
             }
         }
@@ -134,16 +151,18 @@ impl<'a> Composer<'a> {
                 });
             }
             Event::Scalar(text, style, anchor, tag) => {
-                self.quiet_lines.push((line, span.end.line()));
                 let plain = style == ScalarStyle::Plain;
-                (
-                    anchor,
-                    tag,
-                    NodeKind::Scalar {
-                        text: text.into_owned(),
-                        plain,
-                    },
-                )
+                let mut text = text.into_owned();
+                let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+                let open = self.open_end.is_some_and(|end| span.end.index() >= end);
+                // The end of a block is the first line that is no longer in it.
+                let last = span.end.line() - usize::from(block && !open);
+                self.quiet_lines.push((line, last));
+                if block && open && text.ends_with('\n') {
+                    // PyYAML adds no line end that the file does not have.
+                    text.pop();
+                }
+                (anchor, tag, NodeKind::Scalar { text, plain })
             }
             Event::SequenceStart(anchor, tag) => {
                 let flow = !span.is_empty();

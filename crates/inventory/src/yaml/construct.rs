@@ -17,12 +17,7 @@ const MAX_NODES: usize = 1_000_000;
 
 const YAML: &str = "tag:yaml.org,2002:";
 
-pub(super) fn construct(
-    raw: &Raw,
-    source: &SourceText,
-    secrets: &VaultSecrets,
-    json: bool,
-) -> (Node, Diagnostics) {
+pub(super) fn construct(raw: &Raw, source: &SourceText, secrets: &VaultSecrets, json: bool) -> (Node, Diagnostics) {
     let mut constructor = Constructor {
         source,
         secrets,
@@ -77,15 +72,11 @@ impl Constructor<'_> {
     fn kind(&mut self, raw: &Raw, is_unsafe: bool) -> NodeKind {
         let tag = raw.tag.as_deref();
         match (tag.map(|t| t.strip_prefix(YAML).unwrap_or(t)), &raw.kind) {
-            (Some("!unsafe"), RawKind::Scalar { text, .. }) => {
-                NodeKind::Scalar(Value::Unsafe(text.as_str().into()))
-            }
+            (Some("!unsafe"), RawKind::Scalar { text, .. }) => NodeKind::Scalar(Value::Unsafe(text.as_str().into())),
             (Some("!unsafe"), _) => self.collection(raw, true),
-            (Some("!vault" | "!vault-encrypted"), RawKind::Scalar { text, .. }) => {
-                self.vault(raw, text)
-            }
+            (Some("!vault" | "!vault-encrypted"), RawKind::Scalar { text, .. }) => self.vault(raw, text),
             (None | Some("!"), RawKind::Scalar { text, plain }) => {
-                let value = if !plain || tag.is_some() {
+                let value = if !plain {
                     Value::str(text.as_str())
                 } else if self.json {
                     json_scalar(text)
@@ -112,7 +103,10 @@ impl Constructor<'_> {
                 ),
                 other => other,
             },
-            (Some("omap" | "pairs"), RawKind::Seq(_)) => self.collection(raw, is_unsafe),
+            (Some("omap" | "pairs"), RawKind::Seq(_)) => match self.collection(raw, is_unsafe) {
+                NodeKind::List(items) => NodeKind::List(items.into_iter().map(pair_as_list).collect()),
+                other => other,
+            },
             (Some(name), _) => self.unknown_tag(raw, name),
         }
     }
@@ -129,11 +123,7 @@ impl Constructor<'_> {
     fn vault(&mut self, raw: &Raw, text: &str) -> NodeKind {
         match self.secrets.decrypt(text.trim()) {
             Ok(plain) => NodeKind::Scalar(Value::Secret(Secret::new(plain.to_string()))),
-            Err(error) => self.error(
-                raw,
-                format!("the vault value cannot be opened: {error}"),
-                error.help(),
-            ),
+            Err(error) => self.error(raw, format!("the vault value cannot be opened: {error}"), error.help()),
         }
     }
 
@@ -145,13 +135,15 @@ impl Constructor<'_> {
             Kind::Int => resolve::integer(text),
             Kind::Float => resolve::float(text).map(Value::Float),
             Kind::Timestamp => resolve::timestamp(text).map(Value::str),
-            Kind::Merge | Kind::Str => Some(Value::str(text)),
+            Kind::Str if text != "=" => Some(Value::str(text)),
+            Kind::Merge | Kind::Str => {
+                let message = format!("`{text}` has a meaning of its own in YAML 1.1 and cannot stand as a value");
+                self.error(raw, message, "quote it when it is meant as text");
+                return None;
+            }
         };
         if value.is_none() {
-            let message = format!(
-                "`{}` looks like a number or a date and is none",
-                self.shown(text)
-            );
+            let message = format!("`{}` looks like a number or a date and is none", self.shown(text));
             self.error(raw, message, "quote it when it is meant as text");
         }
         value
@@ -172,9 +164,7 @@ impl Constructor<'_> {
             "binary" => {
                 let clean: String = text.chars().filter(|c| !c.is_whitespace()).collect();
                 let bytes = base64::engine::general_purpose::STANDARD.decode(clean).ok();
-                bytes
-                    .and_then(|bytes| String::from_utf8(bytes).ok())
-                    .map(Value::str)
+                bytes.and_then(|bytes| String::from_utf8(bytes).ok()).map(Value::str)
             }
             _ => return self.unknown_tag(raw, name),
         };
@@ -182,10 +172,7 @@ impl Constructor<'_> {
             Some(value) => NodeKind::Scalar(value),
             None => self.error(
                 raw,
-                format!(
-                    "`{}` is not of the kind its tag `!!{name}` says",
-                    self.shown(text)
-                ),
+                format!("`{}` is not of the kind its tag `!!{name}` says", self.shown(text)),
                 "",
             ),
         }
@@ -193,16 +180,9 @@ impl Constructor<'_> {
 
     fn collection(&mut self, raw: &Raw, is_unsafe: bool) -> NodeKind {
         match &raw.kind {
-            RawKind::Seq(items) => NodeKind::List(
-                items
-                    .iter()
-                    .map(|item| self.node(item, is_unsafe))
-                    .collect(),
-            ),
+            RawKind::Seq(items) => NodeKind::List(items.iter().map(|item| self.node(item, is_unsafe)).collect()),
             RawKind::Map(_) => self.map(raw, is_unsafe),
-            RawKind::Scalar { text, .. } => {
-                NodeKind::Scalar(mark_unsafe(Value::str(text.as_str()), is_unsafe))
-            }
+            RawKind::Scalar { text, .. } => NodeKind::Scalar(mark_unsafe(Value::str(text.as_str()), is_unsafe)),
         }
     }
 
@@ -218,6 +198,15 @@ impl Constructor<'_> {
         } in pairs
         {
             let key_node = match &raw_key.kind {
+                RawKind::Scalar { text, plain: true } if text.is_empty() && raw_key.tag.is_none() => {
+                    self.error(&raw_key, "no key stands before the `:`", "write `name: value`");
+                    continue;
+                }
+                RawKind::Scalar { text, .. } if text == "=" => Node {
+                    kind: NodeKind::Scalar(Value::str("=")),
+                    line: raw_key.line,
+                    column: raw_key.column,
+                },
                 RawKind::Scalar { .. } => self.node(&raw_key, false),
                 _ => {
                     let help = "quote a value that starts with a template: \"{{ name }}\"";
@@ -311,6 +300,30 @@ fn is_merge(key: &Raw) -> bool {
         (RawKind::Scalar { text, plain: true }, None) => resolve::kind(text) == Kind::Merge,
         (RawKind::Scalar { .. }, Some(tag)) => tag.strip_prefix(YAML) == Some("merge"),
         _ => false,
+    }
+}
+
+/// An entry of an ordered mapping, which Python reads as a pair.
+fn pair_as_list(node: Node) -> Node {
+    match node.kind {
+        NodeKind::Map(mut entries) if entries.len() == 1 => {
+            let Some(entry) = entries.pop() else {
+                return Node {
+                    kind: NodeKind::Map(entries),
+                    ..node
+                };
+            };
+            let key = Node {
+                kind: NodeKind::Scalar(Value::Str(entry.key)),
+                ..node
+            };
+            Node {
+                line: node.line,
+                column: node.column,
+                kind: NodeKind::List(vec![key, entry.value]),
+            }
+        }
+        kind => Node { kind, ..node },
     }
 }
 

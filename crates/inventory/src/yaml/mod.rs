@@ -76,9 +76,7 @@ impl Node {
     fn into_secret(self) -> Self {
         let kind = match self.kind {
             NodeKind::Scalar(value) => NodeKind::Scalar(value.into_secret()),
-            NodeKind::List(items) => {
-                NodeKind::List(items.into_iter().map(Self::into_secret).collect())
-            }
+            NodeKind::List(items) => NodeKind::List(items.into_iter().map(Self::into_secret).collect()),
             NodeKind::Map(entries) => NodeKind::Map(
                 entries
                     .into_iter()
@@ -130,9 +128,7 @@ impl Document {
                     })
                     .collect()),
                 // Ansible skips what Python calls false.
-                NodeKind::Scalar(Value::Null | Value::Bool(false) | Value::Int(0)) => {
-                    Ok(VarMap::new())
-                }
+                NodeKind::Scalar(Value::Null | Value::Bool(false) | Value::Int(0)) => Ok(VarMap::new()),
                 NodeKind::Scalar(value) if value.as_str() == Some("") => Ok(VarMap::new()),
                 NodeKind::List(items) if items.is_empty() => Ok(VarMap::new()),
                 _ => Err(Diagnostic::error(format!(
@@ -147,60 +143,77 @@ impl Document {
 }
 
 /// Reads `text` as YAML, or as JSON when it is JSON. With `hidden` no finding shows a line, and every string is secret.
-pub fn read(
-    text: &str,
-    name: &Path,
-    secrets: &VaultSecrets,
-    hidden: bool,
-) -> (Document, Diagnostics) {
+pub fn read(text: &str, name: &Path, secrets: &VaultSecrets, hidden: bool) -> (Document, Diagnostics) {
     read_as(text, name, secrets, hidden, true)
 }
 
-fn read_as(
-    text: &str,
-    name: &Path,
-    secrets: &VaultSecrets,
-    hidden: bool,
-    json: bool,
-) -> (Document, Diagnostics) {
-    let source = SourceText::new(name, text, hidden);
+fn read_as(text: &str, name: &Path, secrets: &VaultSecrets, hidden: bool, json: bool) -> (Document, Diagnostics) {
+    let mut source = SourceText::new(name, text, hidden);
     let mut found = Diagnostics::new();
     // Ansible tries JSON first; the two differ in numbers (`1e3` is one in JSON only).
     let is_json = json
         && text.trim_start().starts_with(['{', '['])
         && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
-    let root = match found.take(compose::compose(text, &source)) {
-        Some(Some(node)) => {
+    let root = match compose::compose(text, &source) {
+        Ok(Some(node)) => {
             let (root, findings) = construct::construct(&node, &source, secrets, is_json);
             found.extend(findings);
-            Some(if hidden { root.into_secret() } else { root })
+            Some(root)
         }
-        _ => None,
+        Ok(None) => None,
+        // JSON has a few escapes that YAML lacks: it is read without places then.
+        Err(_) if is_json => serde_json::from_str(text).ok().map(json_node),
+        Err(diagnostic) => {
+            found.push(diagnostic);
+            None
+        }
     };
+    let root = root.map(|root| if hidden { root.into_secret() } else { root });
+    source.forget_hidden();
     (Document { source, root }, found)
+}
+
+fn json_node(value: serde_json::Value) -> Node {
+    use serde_json::Value as Json;
+    let kind = match value {
+        Json::Null => NodeKind::Scalar(Value::Null),
+        Json::Bool(b) => NodeKind::Scalar(Value::Bool(b)),
+        Json::Number(number) => NodeKind::Scalar(match number.as_i128() {
+            Some(i) => Value::Int(i),
+            None => Value::Float(number.as_f64().unwrap_or(f64::NAN)),
+        }),
+        Json::String(text) => NodeKind::Scalar(Value::str(text)),
+        Json::Array(items) => NodeKind::List(items.into_iter().map(json_node).collect()),
+        Json::Object(map) => NodeKind::Map(
+            map.into_iter()
+                .map(|(key, value)| Entry {
+                    key: key.into(),
+                    key_is_string: true,
+                    line: 1,
+                    column: 0,
+                    value: json_node(value),
+                })
+                .collect(),
+        ),
+    };
+    Node {
+        kind,
+        line: 1,
+        column: 0,
+    }
 }
 
 /// Reads and, when it is a vault, decrypts a file.
 ///
 /// # Errors
 /// A file that cannot be read, is not UTF-8, or cannot be decrypted. The flag is true when it was a vault.
-pub(crate) fn read_text(
-    path: &Path,
-    secrets: &VaultSecrets,
-) -> Result<(zeroize::Zeroizing<String>, bool), Diagnostic> {
+pub(crate) fn read_text(path: &Path, secrets: &VaultSecrets) -> Result<(zeroize::Zeroizing<String>, bool), Diagnostic> {
     let place = || Location::file(path);
-    let bytes = std::fs::read(path)
-        .map_err(|e| Diagnostic::error(format!("the file cannot be read: {e}")).at(place()))?;
-    let text = String::from_utf8(bytes).map_err(|e| {
-        let at = e.utf8_error().valid_up_to();
-        let line = 1 + e.as_bytes()[..at].iter().filter(|b| **b == b'\n').count();
+    let bytes =
+        std::fs::read(path).map_err(|e| Diagnostic::error(format!("the file cannot be read: {e}")).at(place()))?;
+    let text = decode(bytes).map_err(|line| {
         Diagnostic::error("the file is not UTF-8 text")
-            .at(Location::at(
-                Arc::from(path),
-                u32::try_from(line).unwrap_or(0),
-                0,
-                None,
-            ))
+            .at(Location::at(Arc::from(path), line, 0, None))
             .help("convert it, for example with `iconv -f latin1 -t utf-8`")
     })?;
     if !vault::is_vault(&text) {
@@ -208,12 +221,30 @@ pub(crate) fn read_text(
     }
     match secrets.decrypt(&text) {
         Ok(plain) => Ok((plain, true)),
-        Err(error) => Err(Diagnostic::error(format!(
-            "the encrypted file cannot be opened: {error}"
-        ))
-        .at(place())
-        .help(error.help())),
+        Err(error) => Err(
+            Diagnostic::error(format!("the encrypted file cannot be opened: {error}"))
+                .at(place())
+                .help(error.help()),
+        ),
     }
+}
+
+/// Bytes as text. What is not UTF-8 in a comment line does no harm, as with Ansible; elsewhere the line's number is the
+/// error.
+fn decode(bytes: Vec<u8>) -> Result<String, u32> {
+    let bytes = match String::from_utf8(bytes) {
+        Ok(text) => return Ok(text),
+        Err(error) => error.into_bytes(),
+    };
+    let mut text = String::new();
+    for (line, number) in bytes.split_inclusive(|b| *b == b'\n').zip(1..) {
+        match std::str::from_utf8(line) {
+            Ok(line) => text.push_str(line),
+            Err(_) if matches!(line[0], b'#' | b';') => text.push_str(&String::from_utf8_lossy(line)),
+            Err(_) => return Err(number),
+        }
+    }
+    Ok(text)
 }
 
 /// Reads a YAML or JSON file with its places.
@@ -237,10 +268,7 @@ pub fn load_document(path: &Path, secrets: &VaultSecrets) -> (Document, Diagnost
 /// Reads a YAML or JSON file; what could not be read is null.
 pub fn load_yaml_file(path: &Path, secrets: &VaultSecrets) -> (Value, Diagnostics) {
     let (document, found) = load_document(path, secrets);
-    (
-        document.root.map_or(Value::Null, |node| node.to_value()),
-        found,
-    )
+    (document.root.map_or(Value::Null, |node| node.to_value()), found)
 }
 
 /// Reads a file of variables.

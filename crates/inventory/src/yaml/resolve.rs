@@ -88,11 +88,7 @@ pub(crate) fn boolean(text: &str) -> Option<bool> {
 pub(crate) fn integer(text: &str) -> Option<Value> {
     let clean = text.replace('_', "");
     let (sign, digits) = signed(&clean);
-    let whole = |digits: &str, radix| {
-        i128::from_str_radix(digits, radix)
-            .ok()
-            .map(|i| Value::Int(sign * i))
-    };
+    let whole = |digits: &str, radix| i128::from_str_radix(digits, radix).ok().map(|i| Value::Int(sign * i));
     if digits.is_empty() || digits.starts_with(['-', '+']) {
         return None;
     }
@@ -107,9 +103,7 @@ pub(crate) fn integer(text: &str) -> Option<Value> {
     } else if digits.contains(':') {
         let mut total: i128 = 0;
         for part in digits.split(':') {
-            total = total
-                .checked_mul(60)?
-                .checked_add(part.parse::<i128>().ok()?)?;
+            total = total.checked_mul(60)?.checked_add(part.parse::<i128>().ok()?)?;
         }
         Some(Value::Int(sign * total))
     } else {
@@ -178,16 +172,8 @@ pub(crate) fn timestamp(text: &str) -> Option<String> {
         return None;
     }
     iso.push_str(&format!("T{hour:02}:{minute:02}:{second:02}"));
-    if let Some(fraction) = parts
-        .get(7)
-        .map(|m| m.as_str())
-        .filter(|digits| !digits.is_empty())
-    {
-        let micros: String = fraction
-            .chars()
-            .chain(std::iter::repeat('0'))
-            .take(6)
-            .collect();
+    if let Some(fraction) = parts.get(7).map(|m| m.as_str()).filter(|digits| !digits.is_empty()) {
+        let micros: String = fraction.chars().chain(std::iter::repeat('0')).take(6).collect();
         if micros != "000000" {
             iso.push('.');
             iso.push_str(&micros);

@@ -1,9 +1,7 @@
 //! A made-up run with every kind of event, at fixed times.
 #![allow(dead_code)] // each test file uses its part
 
-use mosip_prov_events::{
-    Counts, Difference, Event, EventKind, Failure, TaskId, TaskStatus, VERSION,
-};
+use mosip_prov_events::{Counts, Difference, Event, EventKind, Failure, TaskId, TaskStatus, VERSION};
 use std::collections::BTreeMap;
 
 /// An event, `milliseconds` after the beginning.
@@ -25,12 +23,7 @@ pub fn task(host: &str, name: &str) -> TaskId {
     }
 }
 
-pub fn failure(
-    message: &str,
-    detail: Option<&str>,
-    status: Option<i32>,
-    help: Option<&str>,
-) -> Failure {
+pub fn failure(message: &str, detail: Option<&str>, status: Option<i32>, help: Option<&str>) -> Failure {
     Failure {
         message: message.into(),
         detail: detail.map(Into::into),
@@ -60,12 +53,7 @@ pub fn difference(what: &str, before: Option<&str>, after: Option<&str>) -> Diff
     }
 }
 
-pub fn changed(
-    id: TaskId,
-    reason: &str,
-    differences: Vec<Difference>,
-    milliseconds: u64,
-) -> EventKind {
+pub fn changed(id: TaskId, reason: &str, differences: Vec<Difference>, milliseconds: u64) -> EventKind {
     EventKind::TaskFinished {
         task: id,
         status: TaskStatus::Changed,
@@ -121,10 +109,7 @@ pub fn counts(ok: u32, changed: u32, failed: u32, unreachable: u32) -> Counts {
 
 pub fn ended(hosts: &[(&str, Counts, u64)], milliseconds: u64, interrupted: bool) -> EventKind {
     EventKind::RunFinished {
-        hosts: hosts
-            .iter()
-            .map(|(h, c, _)| ((*h).to_owned(), *c))
-            .collect(),
+        hosts: hosts.iter().map(|(h, c, _)| ((*h).to_owned(), *c)).collect(),
         milliseconds,
         exchanges: hosts
             .iter()
@@ -134,7 +119,8 @@ pub fn ended(hosts: &[(&str, Counts, u64)], milliseconds: u64, interrupted: bool
     }
 }
 
-const BEFORE: &str = "user www-data;\nworker_processes 4;\npid /run/nginx.pid;\n\nevents {\n    worker_connections 512;\n}\n";
+const BEFORE: &str =
+    "user www-data;\nworker_processes 4;\npid /run/nginx.pid;\n\nevents {\n    worker_connections 512;\n}\n";
 const AFTER: &str = "user www-data;\nworker_processes auto;\npid /run/nginx.pid;\n\nevents {\n    worker_connections 768;\n    multi_accept on;\n}\n";
 
 /// Three hosts: one changes, one fails, one is down.
@@ -221,11 +207,7 @@ pub fn sample() -> Vec<Event> {
             changed(
                 task(one, configure),
                 "replaced /etc/nginx/nginx.conf",
-                vec![difference(
-                    "/etc/nginx/nginx.conf",
-                    Some(BEFORE),
-                    Some(AFTER),
-                )],
+                vec![difference("/etc/nginx/nginx.conf", Some(BEFORE), Some(AFTER))],
                 80,
             ),
         ),

@@ -1,6 +1,7 @@
 //! Programs on a channel of a connection, and the connection that they share.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use async_trait::async_trait;
 use russh::ChannelMsg;
@@ -18,6 +19,8 @@ const SESSIONS: usize = 4;
 pub(super) struct Client {
     pub handle: Handle<Verifier>,
     sessions: Arc<Semaphore>,
+    /// The server was asked for SFTP and has none.
+    pub no_sftp: AtomicBool,
     /// The connection this one runs through, kept up as long.
     _through: Option<Arc<Client>>,
 }
@@ -27,6 +30,7 @@ impl Client {
         Self {
             handle,
             sessions: Arc::new(Semaphore::new(SESSIONS)),
+            no_sftp: AtomicBool::new(false),
             _through: through,
         }
     }

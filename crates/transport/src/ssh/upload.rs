@@ -1,6 +1,9 @@
 //! Large content over SFTP, with many writes in flight; through the exchange where there is no SFTP.
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use bytes::Bytes;
+use russh::ChannelMsg;
 use russh_sftp::client::{Config, SftpSession};
 use russh_sftp::protocol::OpenFlags;
 use tokio::io::AsyncWriteExt as _;
@@ -50,8 +53,32 @@ enum Failed {
 }
 
 async fn sftp(client: &Client, path: &str, content: &[u8]) -> Result<(), Failed> {
-    let (channel, _place) = client.session().await.map_err(|_| Failed::NoSftp)?;
-    channel.request_subsystem(true, "sftp").await.map_err(|_| Failed::NoSftp)?;
+    if client.no_sftp.load(Relaxed) {
+        return Err(Failed::NoSftp);
+    }
+    let (mut channel, place) = client.session().await.map_err(|_| Failed::NoSftp)?;
+    channel
+        .request_subsystem(true, "sftp")
+        .await
+        .map_err(|_| Failed::NoSftp)?;
+    // The refusal has to be looked for: the SFTP client would only run into its time limit.
+    loop {
+        match channel.wait().await {
+            Some(ChannelMsg::Success) => break,
+            Some(ChannelMsg::Failure) => {
+                client.no_sftp.store(true, Relaxed);
+                // A session that never ran anything is not given back when it is closed; one whose program has ended is.
+                let _ = channel.exec(false, "exit").await;
+                tokio::spawn(async move {
+                    while channel.wait().await.is_some() {}
+                    drop(place);
+                });
+                return Err(Failed::NoSftp);
+            }
+            Some(_) => {}
+            None => return Err(Failed::NoSftp),
+        }
+    }
     let config = Config {
         max_concurrent_writes: WRITES,
         request_timeout_secs: 60,
@@ -69,8 +96,9 @@ async fn sftp(client: &Client, path: &str, content: &[u8]) -> Result<(), Failed>
         file.close().await.map_err(|error| error.to_string())
     }
     .await;
-    // Ends sftp-server, which gives the session's place back.
+// Ends sftp-server, which gives the session's place back.
     let _ = session.close().await;
+    drop(place);
     written.map_err(Failed::Write)
 }
 

@@ -7,8 +7,21 @@ use crate::template::value::{Eval, Key, Map, V};
 use std::sync::Arc;
 
 pub(super) const NAMES: &[&str] = &[
-    "dict2items", "items2dict", "items", "dictsort", "combine", "extract", "attr", "ternary", "bool", "rekey_on_member",
-    "json_query", "keep_keys", "remove_keys", "dict", "from_entries",
+    "dict2items",
+    "items2dict",
+    "items",
+    "dictsort",
+    "combine",
+    "extract",
+    "attr",
+    "ternary",
+    "bool",
+    "rekey_on_member",
+    "json_query",
+    "keep_keys",
+    "remove_keys",
+    "dict",
+    "from_entries",
 ];
 
 pub(super) fn call(c: &Call<'_, '_, '_>) -> Eval<Option<V>> {
@@ -17,7 +30,11 @@ pub(super) fn call(c: &Call<'_, '_, '_>) -> Eval<Option<V>> {
             let [key, value] = c.take(["key_name", "value_name"])?;
             let (key, value) = (c.text_or(key, "key")?, c.text_or(value, "value")?);
             let map = mapping(c)?;
-            V::list(map.iter().map(|(k, v)| entry(&key, k.value(), &value, v.clone())).collect())
+            V::list(
+                map.iter()
+                    .map(|(k, v)| entry(&key, k.value(), &value, v.clone()))
+                    .collect(),
+            )
         }
         "items2dict" => {
             let [key, value] = c.take(["key_name", "value_name"])?;
@@ -25,7 +42,10 @@ pub(super) fn call(c: &Call<'_, '_, '_>) -> Eval<Option<V>> {
             let mut out = Map::new();
             for item in c.items()? {
                 let V::Map(map) = &item else {
-                    return Err(c.wrong(format!("a list of mappings was expected, one item is a {}", item.type_name())));
+                    return Err(c.wrong(format!(
+                        "a list of mappings was expected, one item is a {}",
+                        item.type_name()
+                    )));
                 };
                 let part = |name: &str| {
                     map.get(&Key::str(name))
@@ -101,7 +121,13 @@ pub(super) fn call(c: &Call<'_, '_, '_>) -> Eval<Option<V>> {
             let (yes, no) = (need(c, yes, "true_val")?, need(c, no, "false_val")?);
             match none {
                 Some(none) if matches!(c.input, V::None) && !matches!(none, V::None) => none,
-                _ => if c.input.truth()? { yes } else { no },
+                _ => {
+                    if c.input.truth()? {
+                        yes
+                    } else {
+                        no
+                    }
+                }
             }
         }
         "bool" => match c.input {
@@ -121,7 +147,8 @@ pub(super) fn call(c: &Call<'_, '_, '_>) -> Eval<Option<V>> {
             let mut out = Map::new();
             for item in items {
                 let member = c.renderer.item(&item, &key)?;
-                let member = member.ok_or_else(|| c.wrong(format!("an item has no '{}'", key.as_str().unwrap_or("?"))))?;
+                let member =
+                    member.ok_or_else(|| c.wrong(format!("an item has no '{}'", key.as_str().unwrap_or("?"))))?;
                 let member = Key::of(&member)?;
                 if out.contains_key(&member) && !overwrite {
                     return Err(c.wrong("two items have the same key"));
@@ -183,7 +210,10 @@ fn combine(c: &Call<'_, '_, '_>) -> Eval<V> {
     let mut args = c.args.clone();
     let recursive = c.truth_or(args.named.shift_remove("recursive"), false)?;
     let lists = c.text_or(args.named.shift_remove("list_merge"), "replace")?;
-    if !matches!(&*lists, "replace" | "keep" | "append" | "prepend" | "append_rp" | "prepend_rp") {
+    if !matches!(
+        &*lists,
+        "replace" | "keep" | "append" | "prepend" | "append_rp" | "prepend_rp"
+    ) {
         return Err(c.wrong("'list_merge' is one of replace, keep, append, prepend, append_rp, prepend_rp"));
     }
     if let Some(other) = args.named.keys().next() {

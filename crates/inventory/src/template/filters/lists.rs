@@ -1,6 +1,7 @@
 //! Filters on lists.
 
 use super::Call;
+use super::rows::{MAX_ROWS, flatten, pick, product, sets, subelements};
 use crate::template::error::ValueError;
 use crate::template::tests;
 use crate::template::value::{Eval, Key, Map, V};
@@ -8,14 +9,40 @@ use std::cmp::Ordering;
 use std::collections::HashSet;
 
 pub(super) const NAMES: &[&str] = &[
-    "list", "length", "count", "first", "last", "join", "reverse", "sort", "unique", "min", "max", "sum", "map", "select",
-    "reject", "selectattr", "rejectattr", "batch", "slice", "groupby", "flatten", "union", "intersect", "difference",
-    "symmetric_difference", "zip", "zip_longest", "product", "permutations", "combinations", "random", "shuffle",
+    "list",
+    "length",
+    "count",
+    "first",
+    "last",
+    "join",
+    "reverse",
+    "sort",
+    "unique",
+    "min",
+    "max",
+    "sum",
+    "map",
+    "select",
+    "reject",
+    "selectattr",
+    "rejectattr",
+    "batch",
+    "slice",
+    "groupby",
+    "flatten",
+    "union",
+    "intersect",
+    "difference",
+    "symmetric_difference",
+    "zip",
+    "zip_longest",
+    "product",
+    "permutations",
+    "combinations",
+    "random",
+    "shuffle",
     "subelements",
 ];
-
-/// How many rows a filter may make.
-const MAX_ROWS: usize = 1_000_000;
 
 pub(super) fn call(c: &Call<'_, '_, '_>) -> Eval<Option<V>> {
     Ok(Some(match c.name {
@@ -23,7 +50,11 @@ pub(super) fn call(c: &Call<'_, '_, '_>) -> Eval<Option<V>> {
         "length" | "count" => V::int(c.items()?.len()),
         "first" | "last" => {
             let mut items = c.items()?;
-            let item = if c.name == "last" { items.pop() } else { items.drain(..).next() };
+            let item = if c.name == "last" {
+                items.pop()
+            } else {
+                items.drain(..).next()
+            };
             item.unwrap_or_else(|| {
                 V::Undefined(Box::new(
                     ValueError::undefined(format!("the {} item of an empty list", c.name))
@@ -55,7 +86,13 @@ pub(super) fn call(c: &Call<'_, '_, '_>) -> Eval<Option<V>> {
         },
         "sort" => {
             let [reverse, case, attribute] = c.take(["reverse", "case_sensitive", "attribute"])?;
-            let sorted = sorted(c, c.items()?, attribute.as_ref(), c.truth_or(case, false)?, c.truth_or(reverse, false)?)?;
+            let sorted = sorted(
+                c,
+                c.items()?,
+                attribute.as_ref(),
+                c.truth_or(case, false)?,
+                c.truth_or(reverse, false)?,
+            )?;
             V::list(sorted)
         }
         "unique" => {
@@ -85,7 +122,14 @@ pub(super) fn call(c: &Call<'_, '_, '_>) -> Eval<Option<V>> {
                 let key = folded(attribute_of(c, &item, attribute.as_ref())?, case);
                 let better = match &best {
                     None => true,
-                    Some((top, _)) => key.compare(top)? == if c.name == "min" { Ordering::Less } else { Ordering::Greater },
+                    Some((top, _)) => {
+                        key.compare(top)?
+                            == if c.name == "min" {
+                                Ordering::Less
+                            } else {
+                                Ordering::Greater
+                            }
+                    }
                 };
                 if better {
                     best = Some((key, item));
@@ -93,7 +137,10 @@ pub(super) fn call(c: &Call<'_, '_, '_>) -> Eval<Option<V>> {
             }
             match best {
                 Some((_, item)) => item,
-                None => V::Undefined(Box::new(ValueError::undefined(format!("the {} of an empty list", c.name)))),
+                None => V::Undefined(Box::new(ValueError::undefined(format!(
+                    "the {} of an empty list",
+                    c.name
+                )))),
             }
         }
         "sum" => {
@@ -119,7 +166,9 @@ pub(super) fn call(c: &Call<'_, '_, '_>) -> Eval<Option<V>> {
         }
         "slice" => {
             let [slices, fill] = c.take(["slices", "fill_with"])?;
-            let slices = usize::try_from(c.int_or(slices, 1)?).ok().filter(|n| (1..=MAX_ROWS).contains(n));
+            let slices = usize::try_from(c.int_or(slices, 1)?)
+                .ok()
+                .filter(|n| (1..=MAX_ROWS).contains(n));
             let slices = slices.ok_or_else(|| c.wrong("the number of slices must be at least 1"))?;
             let items = c.items()?;
             let (each, extra) = (items.len() / slices, items.len() % slices);
@@ -143,7 +192,9 @@ pub(super) fn call(c: &Call<'_, '_, '_>) -> Eval<Option<V>> {
             let mut keyed = Vec::new();
             for item in c.items()? {
                 let mut key = c.renderer.path(&item, &attribute)?;
-                if key.is_undefined() && let Some(default) = &default {
+                if key.is_undefined()
+                    && let Some(default) = &default
+                {
                     key = default.clone();
                 }
                 keyed.push((folded(key.clone().defined()?, case), key, item));
@@ -156,7 +207,12 @@ pub(super) fn call(c: &Call<'_, '_, '_>) -> Eval<Option<V>> {
                     _ => groups.push((sorting, key, vec![item])),
                 }
             }
-            V::list(groups.into_iter().map(|(_, key, items)| V::tuple(vec![key, V::list(items)])).collect())
+            V::list(
+                groups
+                    .into_iter()
+                    .map(|(_, key, items)| V::tuple(vec![key, V::list(items)]))
+                    .collect(),
+            )
         }
         "flatten" => {
             let [levels, skip] = c.take(["levels", "skip_nulls"])?;
@@ -182,7 +238,14 @@ pub(super) fn call(c: &Call<'_, '_, '_>) -> Eval<Option<V>> {
             }
             let lengths = lists.iter().map(Vec::len);
             let length = if c.name == "zip" { lengths.min() } else { lengths.max() };
-            let row = |i: usize| V::tuple(lists.iter().map(|l| l.get(i).cloned().unwrap_or_else(|| fill.clone())).collect());
+            let row = |i: usize| {
+                V::tuple(
+                    lists
+                        .iter()
+                        .map(|l| l.get(i).cloned().unwrap_or_else(|| fill.clone()))
+                        .collect(),
+                )
+            };
             V::list((0..length.unwrap_or(0)).map(row).collect())
         }
         "product" => {
@@ -230,7 +293,7 @@ fn folded(value: V, case_sensitive: bool) -> V {
     }
 }
 
-fn holds(items: &[V], value: &V) -> Eval<bool> {
+pub(super) fn holds(items: &[V], value: &V) -> Eval<bool> {
     for item in items {
         if item.equals(value)? {
             return Ok(true);
@@ -341,125 +404,6 @@ fn select(c: &Call<'_, '_, '_>) -> Eval<V> {
         };
         if passed == wanted {
             out.push(item);
-        }
-    }
-    Ok(V::list(out))
-}
-
-fn flatten(items: &[V], levels: Option<i128>, skip_nulls: bool, out: &mut Vec<V>) {
-    for item in items {
-        let null = matches!(item, V::None) || matches!(item.as_str(), Some("None" | "null"));
-        match item.sequence() {
-            _ if skip_nulls && null => {}
-            Some(inner) if levels.is_none_or(|l| l >= 1) => {
-                flatten(inner, levels.map(|l| l - 1), skip_nulls, out);
-            }
-            _ => out.push(item.clone()),
-        }
-    }
-}
-
-/// Set operations that keep the order of the lists.
-fn sets(name: &str, a: Vec<V>, b: Vec<V>) -> Eval<V> {
-    let mut out: Vec<V> = Vec::new();
-    let add = |item: &V, out: &mut Vec<V>| -> Eval<()> {
-        if !holds(out, item)? {
-            out.push(item.clone());
-        }
-        Ok(())
-    };
-    for item in &a {
-        let shared = holds(&b, item)?;
-        if match name {
-            "union" => true,
-            "intersect" => shared,
-            _ => !shared,
-        } {
-            add(item, &mut out)?;
-        }
-    }
-    if matches!(name, "union" | "symmetric_difference") {
-        for item in &b {
-            if name == "union" || !holds(&a, item)? {
-                add(item, &mut out)?;
-            }
-        }
-    }
-    Ok(V::list(out))
-}
-
-fn too_many() -> ValueError {
-    ValueError::filter("product", "more than a million rows")
-}
-
-/// All rows with one item of each list.
-pub(crate) fn product(lists: &[Vec<V>]) -> Eval<Vec<Vec<V>>> {
-    let mut rows: Vec<Vec<V>> = vec![Vec::new()];
-    for list in lists {
-        if rows.len().saturating_mul(list.len()) > MAX_ROWS {
-            return Err(too_many());
-        }
-        rows = rows
-            .iter()
-            .flat_map(|row| {
-                list.iter().map(move |item| {
-                    let mut row = row.clone();
-                    row.push(item.clone());
-                    row
-                })
-            })
-            .collect();
-    }
-    Ok(rows)
-}
-
-/// Rows of `size` items: in every order, or each choice once.
-fn pick(items: &[V], size: usize, ordered: bool, chosen: &mut Vec<usize>, out: &mut Vec<Vec<V>>) -> Eval<()> {
-    if chosen.len() == size {
-        out.push(chosen.iter().map(|i| items[*i].clone()).collect());
-        return if out.len() > MAX_ROWS { Err(too_many()) } else { Ok(()) };
-    }
-    let start = if ordered { 0 } else { chosen.last().map_or(0, |i| i + 1) };
-    for i in start..items.len() {
-        if !chosen.contains(&i) {
-            chosen.push(i);
-            pick(items, size, ordered, chosen, out)?;
-            chosen.pop();
-        }
-    }
-    Ok(())
-}
-
-fn subelements(c: &Call<'_, '_, '_>) -> Eval<V> {
-    let [path, skip] = c.take(["subelements", "skip_missing"])?;
-    let path = c.need(path, "subelements")?;
-    let skip = c.truth_or(skip, false)?;
-    let parts: Vec<String> = match &path {
-        V::Str(text) => text.text.split('.').map(str::to_owned).collect(),
-        other => c.renderer.items(other)?.iter().map(|v| v.text().map(|t| t.into_owned())).collect::<Eval<_>>()?,
-    };
-    let elements = match c.input {
-        V::Map(map) => map.values().cloned().collect(),
-        _ => c.items()?,
-    };
-    let mut out = Vec::new();
-    for element in elements {
-        let mut values = Some(element.clone());
-        for part in &parts {
-            values = match values {
-                Some(V::Map(map)) => map.get(&Key::str(part.as_str())).cloned(),
-                _ => None,
-            };
-        }
-        match values {
-            Some(V::List(items)) => {
-                out.extend(items.iter().map(|item| V::tuple(vec![element.clone(), item.clone()])));
-            }
-            None if skip => {}
-            None => return Err(c.wrong(format!("an item has no '{}'", parts.join(".")))),
-            Some(other) => {
-                return Err(c.wrong(format!("'{}' must be a list, not a {}", parts.join("."), other.type_name())));
-            }
         }
     }
     Ok(V::list(out))

@@ -6,14 +6,16 @@ mod net;
 mod numbers;
 mod paths;
 mod regexes;
+mod rows;
 mod serial;
 mod texts;
 mod yaml_out;
 
-pub(crate) use lists::{product, sort_values};
+pub(crate) use lists::sort_values;
 pub(crate) use regexes::compile;
+pub(crate) use rows::product;
 
-use super::error::ValueError;
+use super::error::{ValueError, ValueErrorKind};
 use super::eval::Renderer;
 use super::session::Session;
 use super::value::{Eval, Number, V};
@@ -114,16 +116,22 @@ impl Call<'_, '_, '_> {
             Some(value) => match (value.check()?.number(), value.as_str()) {
                 (Some(Number::Int(i)), _) => Ok(i),
                 (Some(Number::Float(x)), _) => Ok(x.trunc() as i128),
-                (None, Some(text)) if text.trim().parse::<i128>().is_ok() => {
-                    Ok(text.trim().parse().unwrap_or(default))
-                }
+                (None, Some(text)) if text.trim().parse::<i128>().is_ok() => Ok(text.trim().parse().unwrap_or(default)),
                 _ => Err(self.wrong(format!("a whole number was expected, not a {}", value.type_name()))),
             },
         }
     }
 }
 
-const PREFIXES: &[&str] = &["ansible.builtin.", "ansible.utils.", "ansible.netcommon.", "community.general."];
+/// The filters that take what is not defined.
+const FIRST: &[&str] = &["default", "d", "mandatory", "type_debug"];
+
+const PREFIXES: &[&str] = &[
+    "ansible.builtin.",
+    "ansible.utils.",
+    "ansible.netcommon.",
+    "community.general.",
+];
 
 /// `input | name(args)`.
 pub(crate) fn call(renderer: &Renderer<'_, '_>, name: &str, input: V, args: Args) -> Eval<V> {
@@ -142,8 +150,9 @@ pub(crate) fn call(renderer: &Renderer<'_, '_>, name: &str, input: V, args: Args
         "mandatory" => {
             let [message] = args.take(short, ["msg"])?;
             return match (input, message) {
-                (V::Undefined(_), Some(message)) => {
-                    Err(ValueError::filter("mandatory", message.text()?.into_owned()))
+                (V::Undefined(_), Some(message)) => Err(ValueError::filter("mandatory", message.text()?.into_owned())),
+                (V::Undefined(error), None) if matches!(error.kind(), ValueErrorKind::Undefined { .. }) => {
+                    Err(ValueError::filter("mandatory", error.message()))
                 }
                 (input, _) => input.defined(),
             };
@@ -163,14 +172,18 @@ pub(crate) fn call(renderer: &Renderer<'_, '_>, name: &str, input: V, args: Args
             return Ok(value);
         }
     }
-    Err(ValueError::unsupported(format!("the filter '{name}'"))
-        .with_help(nearest(short, FAMILIES.iter().flat_map(|f| f.names.iter().copied()))))
+    Err(
+        ValueError::unsupported(format!("the filter '{name}'")).with_help(nearest(
+            short,
+            FIRST.iter().chain(FAMILIES.iter().flat_map(|f| f.names)).copied(),
+        )),
+    )
 }
 
 /// True when `name` is a filter.
 pub(crate) fn exists(name: &str) -> bool {
     let short = PREFIXES.iter().find_map(|p| name.strip_prefix(p)).unwrap_or(name);
-    matches!(short, "default" | "d" | "mandatory" | "type_debug") || FAMILIES.iter().any(|f| f.names.contains(&short))
+    FIRST.contains(&short) || FAMILIES.iter().any(|f| f.names.contains(&short))
 }
 
 /// Filters of one kind.
@@ -180,14 +193,38 @@ struct Family {
 }
 
 const FAMILIES: &[Family] = &[
-    Family { names: texts::NAMES, call: texts::call },
-    Family { names: lists::NAMES, call: lists::call },
-    Family { names: data::NAMES, call: data::call },
-    Family { names: numbers::NAMES, call: numbers::call },
-    Family { names: regexes::NAMES, call: regexes::call },
-    Family { names: paths::NAMES, call: paths::call },
-    Family { names: serial::NAMES, call: serial::call },
-    Family { names: net::NAMES, call: net::call },
+    Family {
+        names: texts::NAMES,
+        call: texts::call,
+    },
+    Family {
+        names: lists::NAMES,
+        call: lists::call,
+    },
+    Family {
+        names: data::NAMES,
+        call: data::call,
+    },
+    Family {
+        names: numbers::NAMES,
+        call: numbers::call,
+    },
+    Family {
+        names: regexes::NAMES,
+        call: regexes::call,
+    },
+    Family {
+        names: paths::NAMES,
+        call: paths::call,
+    },
+    Family {
+        names: serial::NAMES,
+        call: serial::call,
+    },
+    Family {
+        names: net::NAMES,
+        call: net::call,
+    },
 ];
 
 /// "did you mean", for a name that is unknown.

@@ -5,8 +5,17 @@ use crate::template::value::{Eval, V};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 pub(super) const NAMES: &[&str] = &[
-    "ipaddr", "ipv4", "ipv6", "ipwrap", "ipsubnet", "nthhost", "network_in_network", "network_in_usable", "ip4_hex",
-    "ipaddress", "reduce_on_network",
+    "ipaddr",
+    "ipv4",
+    "ipv6",
+    "ipwrap",
+    "ipsubnet",
+    "nthhost",
+    "network_in_network",
+    "network_in_usable",
+    "ip4_hex",
+    "ipaddress",
+    "reduce_on_network",
 ];
 
 /// An address, with the length of its network when one was given.
@@ -98,12 +107,25 @@ impl Net {
     }
 
     fn in_any(self, ranges: &[&str]) -> bool {
-        ranges.iter().filter_map(|r| Self::parse(r)).any(|range| range.holds(self))
+        ranges
+            .iter()
+            .filter_map(|r| Self::parse(r))
+            .any(|range| range.holds(self))
     }
 
     fn is_private(self) -> bool {
-        self.in_any(&["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "192.0.2.0/24", "198.18.0.0/15",
-            "239.0.0.0/8", "fc00::/7", "fec0::/10", "fe80::/10"])
+        self.in_any(&[
+            "10.0.0.0/8",
+            "172.16.0.0/12",
+            "192.168.0.0/16",
+            "169.254.0.0/16",
+            "192.0.2.0/24",
+            "198.18.0.0/15",
+            "239.0.0.0/8",
+            "fc00::/7",
+            "fec0::/10",
+            "fe80::/10",
+        ])
     }
 
     fn is_loopback(self) -> bool {
@@ -205,7 +227,11 @@ fn need(c: &Call<'_, '_, '_>, value: &V) -> Eval<Net> {
 
 fn nth(net: Net, index: i128) -> Option<u128> {
     let size = net.size();
-    let offset = if index < 0 { size.checked_sub(index.unsigned_abs())? } else { index.unsigned_abs() };
+    let offset = if index < 0 {
+        size.checked_sub(index.unsigned_abs())?
+    } else {
+        index.unsigned_abs()
+    };
     (offset < size).then(|| net.network() + offset)
 }
 
@@ -242,16 +268,38 @@ fn one(c: &Call<'_, '_, '_>, value: &V, query: &V, version: i128) -> Eval<V> {
     Ok(match &*query {
         "bool" => V::Bool(true),
         "" => given(),
-        "address" | "ip" => if net.is_host() { V::str(net.show(net.value)) } else { V::Bool(false) },
-        "host" | "address/prefix" | "gateway" | "gw" | "host/prefix" | "hostnet" | "router" | "ip/prefix" => {
-            if net.is_host() { V::str(net.cidr(net.value)) } else { V::Bool(false) }
+        "address" | "ip" => {
+            if net.is_host() {
+                V::str(net.show(net.value))
+            } else {
+                V::Bool(false)
+            }
         }
-        "net" => if net.size() > 1 && net.value == net.network() { V::str(net.cidr(net.network())) } else { V::Bool(false) },
+        "host" | "address/prefix" | "gateway" | "gw" | "host/prefix" | "hostnet" | "router" | "ip/prefix" => {
+            if net.is_host() {
+                V::str(net.cidr(net.value))
+            } else {
+                V::Bool(false)
+            }
+        }
+        "net" => {
+            if net.size() > 1 && net.value == net.network() {
+                V::str(net.cidr(net.network()))
+            } else {
+                V::Bool(false)
+            }
+        }
         "network" | "network_id" => V::str(net.show(net.network())),
         "subnet" | "network/prefix" => V::str(net.cidr(net.network())),
         "netmask" => V::str(net.show(net.mask())),
         "hostmask" | "wildcard" => V::str(net.show(net.last() - net.network())),
-        "broadcast" => if net.size() > 2 { V::str(net.show(net.last())) } else { V::str("") },
+        "broadcast" => {
+            if net.size() > 2 {
+                V::str(net.show(net.last()))
+            } else {
+                V::str("")
+            }
+        }
         "prefix" => V::Int(net.prefix.into()),
         "size" => V::Int(i128::try_from(net.size()).unwrap_or(i128::MAX)),
         "first_usable" => V::str(net.show(usable().0)),
@@ -272,7 +320,13 @@ fn one(c: &Call<'_, '_, '_>, value: &V, query: &V, version: i128) -> Eval<V> {
         "link-local" | "lladdr" => when(net.in_any(&["169.254.0.0/16", "fe80::/10"])),
         "multicast" => when(net.is_multicast()),
         "unicast" => when(!net.is_multicast()),
-        "wrap" => if net.v6 { V::str(format!("[{}]", net.show(net.value))) } else { given() },
+        "wrap" => {
+            if net.v6 {
+                V::str(format!("[{}]", net.show(net.value)))
+            } else {
+                given()
+            }
+        }
         other => {
             if let Ok(index) = other.parse::<i128>() {
                 return Ok(nth(net, index).map_or(V::Bool(false), |value| V::str(net.cidr(value))));
@@ -305,7 +359,11 @@ fn subnet(c: &Call<'_, '_, '_>, net: Net, query: &V, index: Option<V>) -> Eval<V
         None | Some(V::None) => Ok(V::str(count.to_string())),
         Some(index) => {
             let index = c.int_or(Some(index), 0)?;
-            let offset = if index < 0 { count.checked_sub(index.unsigned_abs()) } else { Some(index.unsigned_abs()) };
+            let offset = if index < 0 {
+                count.checked_sub(index.unsigned_abs())
+            } else {
+                Some(index.unsigned_abs())
+            };
             let Some(offset) = offset.filter(|o| *o < count) else {
                 return Ok(V::Bool(false));
             };

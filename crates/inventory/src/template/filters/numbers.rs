@@ -4,7 +4,16 @@ use super::Call;
 use crate::template::value::{Eval, Number, V};
 
 pub(super) const NAMES: &[&str] = &[
-    "int", "float", "abs", "round", "log", "pow", "root", "human_readable", "human_to_bytes", "filesizeformat",
+    "int",
+    "float",
+    "abs",
+    "round",
+    "log",
+    "pow",
+    "root",
+    "human_readable",
+    "human_to_bytes",
+    "filesizeformat",
 ];
 
 pub(super) fn call(c: &Call<'_, '_, '_>) -> Eval<Option<V>> {
@@ -144,7 +153,15 @@ fn round(x: f64, precision: i32) -> f64 {
 }
 
 const UNITS: [(&str, u32); 9] = [
-    ("Y", 80), ("Z", 70), ("E", 60), ("P", 50), ("T", 40), ("G", 30), ("M", 20), ("K", 10), ("B", 0),
+    ("Y", 80),
+    ("Z", 70),
+    ("E", 60),
+    ("P", 50),
+    ("T", 40),
+    ("G", 30),
+    ("M", 20),
+    ("K", 10),
+    ("B", 0),
 ];
 
 fn human_readable(c: &Call<'_, '_, '_>, bits: bool, unit: Option<V>) -> Eval<String> {
@@ -154,7 +171,14 @@ fn human_readable(c: &Call<'_, '_, '_>, bits: bool, unit: Option<V>) -> Eval<Str
     };
     let wanted = match unit {
         None | Some(V::None) => None,
-        Some(unit) => Some(unit.text()?.chars().next().unwrap_or('B').to_ascii_uppercase().to_string()),
+        Some(unit) => Some(
+            unit.text()?
+                .chars()
+                .next()
+                .unwrap_or('B')
+                .to_ascii_uppercase()
+                .to_string(),
+        ),
     };
     let chosen = UNITS.iter().find(|(suffix, power)| match &wanted {
         Some(wanted) => wanted == suffix,
@@ -167,22 +191,31 @@ fn human_readable(c: &Call<'_, '_, '_>, bits: bool, unit: Option<V>) -> Eval<Str
         (suffix, true) => format!("{suffix}b"),
         (suffix, false) => format!("{suffix}B"),
     };
-    Ok(format!("{:.2} {name}", size / 2f64.powi(i32::try_from(power).unwrap_or(0))))
+    Ok(format!(
+        "{:.2} {name}",
+        size / 2f64.powi(i32::try_from(power).unwrap_or(0))
+    ))
 }
 
 fn human_to_bytes(c: &Call<'_, '_, '_>, unit: Option<V>, bits: bool) -> Eval<V> {
     let text = c.text()?;
     let text = text.trim();
-    let end = text.find(|x: char| !x.is_ascii_digit() && x != '.').unwrap_or(text.len());
+    let end = text
+        .find(|x: char| !x.is_ascii_digit() && x != '.')
+        .unwrap_or(text.len());
     let (digits, suffix) = text.split_at(end);
-    let value: f64 = digits.parse().map_err(|_| c.wrong("a size such as '10G' was expected"))?;
+    let value: f64 = digits
+        .parse()
+        .map_err(|_| c.wrong("a size such as '10G' was expected"))?;
     let suffix = match (suffix.trim(), unit) {
         ("", Some(unit)) => unit.text()?.into_owned(),
         (suffix, _) => suffix.to_owned(),
     };
     let letter = suffix.chars().next().map_or('B', |x| x.to_ascii_uppercase());
     let known = UNITS.iter().find(|(name, _)| name.starts_with(letter));
-    let (name, power) = known.copied().ok_or_else(|| c.wrong(format!("the unit '{suffix}' is unknown")))?;
+    let (name, power) = known
+        .copied()
+        .ok_or_else(|| c.wrong(format!("the unit '{suffix}' is unknown")))?;
     let lower = suffix.to_ascii_lowercase();
     let fits = match (name, bits) {
         ("B", false) => matches!(&*lower, "" | "b" | "byte" | "bytes"),
@@ -193,7 +226,9 @@ fn human_to_bytes(c: &Call<'_, '_, '_>, unit: Option<V>, bits: bool) -> Eval<V> 
     if !fits {
         return Err(c.wrong(format!("the unit '{suffix}' is unknown")));
     }
-    Ok(V::Int((value * 2f64.powi(i32::try_from(power).unwrap_or(0))).round_ties_even() as i128))
+    Ok(V::Int(
+        (value * 2f64.powi(i32::try_from(power).unwrap_or(0))).round_ties_even() as i128,
+    ))
 }
 
 fn filesize(bytes: f64, binary: bool) -> String {

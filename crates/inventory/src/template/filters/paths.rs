@@ -5,8 +5,21 @@ use crate::template::value::{Eval, V};
 use std::path::Path;
 
 pub(super) const NAMES: &[&str] = &[
-    "basename", "dirname", "expanduser", "expandvars", "path_join", "realpath", "relpath", "splitext", "commonpath",
-    "normpath", "win_basename", "win_dirname", "win_splitdrive", "urlsplit", "fileglob",
+    "basename",
+    "dirname",
+    "expanduser",
+    "expandvars",
+    "path_join",
+    "realpath",
+    "relpath",
+    "splitext",
+    "commonpath",
+    "normpath",
+    "win_basename",
+    "win_dirname",
+    "win_splitdrive",
+    "urlsplit",
+    "fileglob",
 ];
 
 pub(super) fn call(c: &Call<'_, '_, '_>) -> Eval<Option<V>> {
@@ -94,7 +107,11 @@ fn dirname(text: &str) -> String {
     };
     let head = &text[..=at];
     let trimmed = head.trim_end_matches('/');
-    if trimmed.is_empty() { head.to_owned() } else { trimmed.to_owned() }
+    if trimmed.is_empty() {
+        head.to_owned()
+    } else {
+        trimmed.to_owned()
+    }
 }
 
 fn absolute(text: &str) -> String {
@@ -131,7 +148,12 @@ fn normpath(text: &str) -> String {
 }
 
 fn relpath(path: &str, start: &str) -> String {
-    let split = |p: &'_ str| p.split('/').filter(|x| !x.is_empty()).map(str::to_owned).collect::<Vec<_>>();
+    let split = |p: &'_ str| {
+        p.split('/')
+            .filter(|x| !x.is_empty())
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
     let (path, start) = (split(path), split(start));
     let shared = path.iter().zip(&start).take_while(|(a, b)| a == b).count();
     let mut parts = vec!["..".to_owned(); start.len() - shared];
@@ -140,7 +162,12 @@ fn relpath(path: &str, start: &str) -> String {
 }
 
 fn commonpath(paths: &[String]) -> String {
-    let split = |p: &'_ String| p.split('/').filter(|x| !x.is_empty() && *x != ".").map(str::to_owned).collect::<Vec<_>>();
+    let split = |p: &'_ String| {
+        p.split('/')
+            .filter(|x| !x.is_empty() && *x != ".")
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
     let Some(first) = paths.first() else {
         return String::new();
     };
@@ -166,7 +193,9 @@ fn expandvars(text: &str) -> String {
                 None => ("", 0),
             },
             None => {
-                let end = tail.find(|x: char| !x.is_ascii_alphanumeric() && x != '_').unwrap_or(tail.len());
+                let end = tail
+                    .find(|x: char| !x.is_ascii_alphanumeric() && x != '_')
+                    .unwrap_or(tail.len());
                 (&tail[..end], end)
             }
         };
@@ -186,7 +215,9 @@ fn urlsplit(c: &Call<'_, '_, '_>) -> Eval<V> {
     let (rest, fragment) = text.split_once('#').unwrap_or((&text, ""));
     let (rest, question) = rest.split_once('?').unwrap_or((rest, ""));
     let (scheme, rest) = match rest.split_once(':') {
-        Some((scheme, after)) if !scheme.is_empty() && scheme.chars().all(|x| x.is_ascii_alphanumeric() || "+-.".contains(x)) => {
+        Some((scheme, after))
+            if !scheme.is_empty() && scheme.chars().all(|x| x.is_ascii_alphanumeric() || "+-.".contains(x)) =>
+        {
             (scheme.to_lowercase(), after)
         }
         _ => (String::new(), rest),
@@ -208,7 +239,11 @@ fn urlsplit(c: &Call<'_, '_, '_>) -> Eval<V> {
         None => host.split_once(':').map_or((host, None), |(h, p)| (h, Some(p))),
     };
     let port = port.and_then(|p| p.parse().ok()).map_or(V::None, V::Int);
-    let hostname = if hostname.is_empty() { V::None } else { V::str(hostname.to_lowercase()) };
+    let hostname = if hostname.is_empty() {
+        V::None
+    } else {
+        V::str(hostname.to_lowercase())
+    };
     let all = V::dict([
         ("fragment", V::str(fragment)),
         ("hostname", hostname),

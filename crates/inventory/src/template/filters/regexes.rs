@@ -62,8 +62,14 @@ fn translate(pattern: &str, multi_line: bool) -> String {
 pub(super) fn call(c: &Call<'_, '_, '_>) -> Eval<Option<V>> {
     Ok(Some(match c.name {
         "regex_replace" => {
-            let [pattern, replacement, ignore, multi, count, mandatory] =
-                c.take(["pattern", "replacement", "ignorecase", "multiline", "count", "mandatory_count"])?;
+            let [pattern, replacement, ignore, multi, count, mandatory] = c.take([
+                "pattern",
+                "replacement",
+                "ignorecase",
+                "multiline",
+                "count",
+                "mandatory_count",
+            ])?;
             let pattern = c.text_or(pattern, "")?;
             let replacement = c.text_or(replacement, "")?;
             let regex = compile(c.name, &pattern, c.truth_or(ignore, false)?, c.truth_or(multi, false)?)?;
@@ -71,7 +77,9 @@ pub(super) fn call(c: &Call<'_, '_, '_>) -> Eval<Option<V>> {
             let (text, done) = replace(c, &regex, &c.text()?, &replacement, limit)?;
             let mandatory = c.int_or(mandatory, 0)?;
             if mandatory != 0 && mandatory != done as i128 {
-                return Err(c.wrong(format!("the pattern should match {mandatory} times and matches {done} times")));
+                return Err(c.wrong(format!(
+                    "the pattern should match {mandatory} times and matches {done} times"
+                )));
             }
             V::str(text)
         }
@@ -84,7 +92,9 @@ pub(super) fn call(c: &Call<'_, '_, '_>) -> Eval<Option<V>> {
             let pattern = c.need(pattern, "regex")?;
             let regex = compile(c.name, &pattern.text()?, ignore, multi)?;
             let text = c.text()?;
-            let groups: Vec<String> = positional.map(|g| g.text().map(|t| t.into_owned())).collect::<Eval<_>>()?;
+            let groups: Vec<String> = positional
+                .map(|g| g.text().map(|t| t.into_owned()))
+                .collect::<Eval<_>>()?;
             let Some(found) = regex.captures(text.as_str()).map_err(|_| slow(c))? else {
                 return Ok(Some(V::None));
             };
@@ -108,7 +118,12 @@ pub(super) fn call(c: &Call<'_, '_, '_>) -> Eval<Option<V>> {
         "regex_findall" => {
             let [pattern, multi, ignore] = c.take(["regex", "multiline", "ignorecase"])?;
             let pattern = c.need(pattern, "regex")?;
-            let regex = compile(c.name, &pattern.text()?, c.truth_or(ignore, false)?, c.truth_or(multi, false)?)?;
+            let regex = compile(
+                c.name,
+                &pattern.text()?,
+                c.truth_or(ignore, false)?,
+                c.truth_or(multi, false)?,
+            )?;
             let text = c.text()?;
             let mut out = Vec::new();
             for found in regex.captures_iter(text.as_str()) {
@@ -183,11 +198,17 @@ fn expand(c: &Call<'_, '_, '_>, found: &Captures<'_, str>, replacement: &str, ou
             return Err(c.wrong("the replacement ends in a backslash"));
         };
         if next == 'g' && tail[1..].starts_with('<') {
-            let end = tail.find('>').ok_or_else(|| c.wrong("'\\\\g<' is not closed in the replacement"))?;
+            let end = tail
+                .find('>')
+                .ok_or_else(|| c.wrong("'\\\\g<' is not closed in the replacement"))?;
             out.push_str(group(found, &tail[2..end]).unwrap_or(""));
             rest = &tail[end + 1..];
         } else if next.is_ascii_digit() {
-            let length = if tail[1..].starts_with(|x: char| x.is_ascii_digit()) { 2 } else { 1 };
+            let length = if tail[1..].starts_with(|x: char| x.is_ascii_digit()) {
+                2
+            } else {
+                1
+            };
             let number: usize = tail[..length].parse().unwrap_or(0);
             if number >= found.len() {
                 return Err(c.wrong(format!("the pattern has no group {number}")));

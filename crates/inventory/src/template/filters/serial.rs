@@ -9,16 +9,40 @@ use md5::{Digest as _, Md5};
 use sha1::Sha1;
 
 pub(super) const NAMES: &[&str] = &[
-    "to_json", "to_nice_json", "tojson", "from_json", "to_yaml", "to_nice_yaml", "from_yaml", "from_yaml_all", "b64encode",
-    "b64decode", "hash", "md5", "sha1", "checksum", "to_uuid", "password_hash", "vault", "unvault", "strftime",
-    "to_datetime", "from_ini", "to_ini",
+    "to_json",
+    "to_nice_json",
+    "tojson",
+    "from_json",
+    "to_yaml",
+    "to_nice_yaml",
+    "from_yaml",
+    "from_yaml_all",
+    "b64encode",
+    "b64decode",
+    "hash",
+    "md5",
+    "sha1",
+    "checksum",
+    "to_uuid",
+    "password_hash",
+    "vault",
+    "unvault",
+    "strftime",
+    "to_datetime",
+    "from_ini",
+    "to_ini",
 ];
 
 pub(super) fn call(c: &Call<'_, '_, '_>) -> Eval<Option<V>> {
     Ok(Some(match c.name {
         "to_json" | "tojson" => {
             let [indent, sort, ascii, _v, _u, _s] = c.take([
-                "indent", "sort_keys", "ensure_ascii", "vault_to_text", "preprocess_unsafe", "separators",
+                "indent",
+                "sort_keys",
+                "ensure_ascii",
+                "vault_to_text",
+                "preprocess_unsafe",
+                "separators",
             ])?;
             let form = Json {
                 indent: indentation(c, indent, None)?,
@@ -44,7 +68,12 @@ pub(super) fn call(c: &Call<'_, '_, '_>) -> Eval<Option<V>> {
         "to_yaml" | "to_nice_yaml" => {
             let nice = c.name == "to_nice_yaml";
             let [indent, flow, sort, width, start, _unicode] = c.take([
-                "indent", "default_flow_style", "sort_keys", "width", "explicit_start", "allow_unicode",
+                "indent",
+                "default_flow_style",
+                "sort_keys",
+                "width",
+                "explicit_start",
+                "allow_unicode",
             ])?;
             let flow = match flow {
                 None if nice => Some(false),
@@ -58,11 +87,7 @@ pub(super) fn call(c: &Call<'_, '_, '_>) -> Eval<Option<V>> {
                 sort: c.truth_or(sort, true)?,
                 explicit_start: c.truth_or(start, false)?,
             };
-            let value = match c.input {
-                V::HostVars | V::Host(_) => c.renderer.materialize(c.input)?,
-                other => other.clone(),
-            };
-            kept(yaml_out::dump(&value, &settings)?)
+            kept(yaml_out::dump(&c.renderer.written_out(c.input)?, &settings)?)
         }
         "from_yaml" => match c.input {
             V::Str(text) => {
@@ -94,7 +119,9 @@ pub(super) fn call(c: &Call<'_, '_, '_>) -> Eval<Option<V>> {
             let [kind] = c.take(["hashtype"])?;
             let kind = c.text_or(kind, "sha1")?;
             V::str(digest(&kind, c.text()?.as_bytes()).ok_or_else(|| {
-                c.wrong(format!("the kind '{kind}' is unknown; md5, sha1, sha224, sha256, sha384 and sha512 are known"))
+                c.wrong(format!(
+                    "the kind '{kind}' is unknown; md5, sha1, sha224, sha256, sha384 and sha512 are known"
+                ))
             })?)
         }
         "md5" => V::str(hex(&Md5::digest(c.text()?))),
@@ -112,7 +139,10 @@ pub(super) fn call(c: &Call<'_, '_, '_>) -> Eval<Option<V>> {
             .with_help("give the finished value instead, encrypted with ansible-vault"));
         }
         "unvault" | "strftime" | "to_datetime" | "from_ini" | "to_ini" => {
-            return Err(crate::template::ValueError::unsupported(format!("the filter '{}'", c.name)));
+            return Err(crate::template::ValueError::unsupported(format!(
+                "the filter '{}'",
+                c.name
+            )));
         }
         _ => return Ok(None),
     }))
@@ -124,7 +154,9 @@ fn documents(text: &str) -> Vec<String> {
         if line == "---" || line.starts_with("--- ") {
             out.push(line[3..].to_owned());
             out.last_mut().iter_mut().for_each(|part| part.push('\n'));
-        } else if line != "..." && let Some(last) = out.last_mut() {
+        } else if line != "..."
+            && let Some(last) = out.last_mut()
+        {
             last.push_str(line);
             last.push('\n');
         }
@@ -180,13 +212,14 @@ impl Json {
                 out.push(']');
             }
             V::HostVars | V::Host(_) => {
-                let all = c.renderer.materialize(value)?;
+                let all = c.renderer.written_out(value)?;
                 self.value(c, &all, depth, out)?;
             }
             other => {
-                let map = c.renderer.mapping(other).map_err(|_| {
-                    c.wrong(format!("a {} cannot be written as JSON", other.type_name()))
-                })?;
+                let map = c
+                    .renderer
+                    .mapping(other)
+                    .map_err(|_| c.wrong(format!("a {} cannot be written as JSON", other.type_name())))?;
                 let mut entries: Vec<(&Key, &V)> = map.iter().collect();
                 if self.sort {
                     entries.sort_by(|a, b| a.0.text.cmp(&b.0.text));
@@ -263,9 +296,11 @@ fn from_json(value: serde_json::Value) -> V {
         },
         serde_json::Value::String(text) => V::str(text),
         serde_json::Value::Array(items) => V::list(items.into_iter().map(from_json).collect()),
-        serde_json::Value::Object(map) => {
-            V::map(map.into_iter().map(|(k, v)| (Key::str(k), from_json(v))).collect::<Map>())
-        }
+        serde_json::Value::Object(map) => V::map(
+            map.into_iter()
+                .map(|(k, v)| (Key::str(k), from_json(v)))
+                .collect::<Map>(),
+        ),
     }
 }
 

@@ -6,9 +6,31 @@ use crate::template::methods;
 use crate::template::value::{Eval, Key, Map, Text, V};
 
 pub(super) const NAMES: &[&str] = &[
-    "upper", "lower", "capitalize", "title", "trim", "string", "replace", "center", "indent", "truncate", "wordwrap",
-    "wordcount", "format", "safe", "escape", "e", "forceescape", "striptags", "urlencode", "urldecode", "quote", "comment",
-    "split", "pprint", "ljust", "rjust", "xmlattr",
+    "upper",
+    "lower",
+    "capitalize",
+    "title",
+    "trim",
+    "string",
+    "replace",
+    "center",
+    "indent",
+    "truncate",
+    "wordwrap",
+    "wordcount",
+    "format",
+    "safe",
+    "escape",
+    "e",
+    "forceescape",
+    "striptags",
+    "urlencode",
+    "urldecode",
+    "quote",
+    "comment",
+    "split",
+    "pprint",
+    "xmlattr",
 ];
 
 pub(super) fn call(c: &Call<'_, '_, '_>) -> Eval<Option<V>> {
@@ -45,7 +67,7 @@ pub(super) fn call(c: &Call<'_, '_, '_>) -> Eval<Option<V>> {
                 Err(_) => c.text()?.replace(&*old, &new),
             }
         }
-        "center" | "ljust" | "rjust" => {
+        "center" => {
             let [width, fill] = c.take(["width", "fillchar"])?;
             let mut args = super::Args::default();
             args.positional.push(V::Int(c.int_or(width, 80)?));
@@ -84,12 +106,17 @@ pub(super) fn call(c: &Call<'_, '_, '_>) -> Eval<Option<V>> {
             let width = usize::try_from(c.int_or(width, 79)?).unwrap_or(79).max(1);
             let (long, wrap) = (c.truth_or(long, true)?, c.text_or(wrap, "\n")?);
             let text = c.text()?;
-            let lines: Vec<String> = text.lines().map(|line| wrapped(line, width, long).join(&wrap)).collect();
+            let lines: Vec<String> = text
+                .lines()
+                .map(|line| wrapped(line, width, long).join(&wrap))
+                .collect();
             lines.join(&wrap)
         }
         "wordcount" => {
             let text = c.text()?;
-            let words = text.split(|x: char| !x.is_alphanumeric() && x != '_').filter(|w| !w.is_empty());
+            let words = text
+                .split(|x: char| !x.is_alphanumeric() && x != '_')
+                .filter(|w| !w.is_empty());
             return Ok(Some(V::int(words.count())));
         }
         "format" => {
@@ -97,7 +124,13 @@ pub(super) fn call(c: &Call<'_, '_, '_>) -> Eval<Option<V>> {
             let values = if c.args.named.is_empty() {
                 V::tuple(c.args.positional.clone())
             } else {
-                V::map(c.args.named.iter().map(|(k, v)| (Key::str(k.clone()), v.clone())).collect::<Map>())
+                V::map(
+                    c.args
+                        .named
+                        .iter()
+                        .map(|(k, v)| (Key::str(k.clone()), v.clone()))
+                        .collect::<Map>(),
+                )
             };
             return format::percent(&template, &values).map(Some);
         }
@@ -305,7 +338,10 @@ fn comment(c: &Call<'_, '_, '_>) -> Eval<String> {
         other => return Err(c.wrong(format!("the style '{other}' is unknown"))),
     };
     let given = |name: &str| -> Eval<Option<String>> {
-        args.named.get(name).map(|v| v.text().map(|t| t.into_owned())).transpose()
+        args.named
+            .get(name)
+            .map(|v| v.text().map(|t| t.into_owned()))
+            .transpose()
     };
     let decoration = given("decoration")?.unwrap_or_else(|| style_decoration.into());
     let edge = decoration.trim_end().to_owned();
@@ -323,10 +359,17 @@ fn comment(c: &Call<'_, '_, '_>) -> Eval<String> {
         out = format!("{beginning}{newline}");
     }
     if !prefix.is_empty() {
-        let line = if prefix == newline { newline.clone() } else { format!("{prefix}{newline}") };
+        let line = if prefix == newline {
+            newline.clone()
+        } else {
+            format!("{prefix}{newline}")
+        };
         out.push_str(&line.repeat(count("prefix_count")?));
     }
-    let body = format!("{decoration}{}", c.text()?.replace(&newline, &format!("{newline}{decoration}")));
+    let body = format!(
+        "{decoration}{}",
+        c.text()?.replace(&newline, &format!("{newline}{decoration}"))
+    );
     out.push_str(&body.replace(&format!("{decoration}{newline}"), &format!("{edge}{newline}")));
     out.push_str(&format!("{newline}{postfix}").repeat(count("postfix_count")?));
     if !end.is_empty() {

@@ -15,8 +15,16 @@ pub(super) struct Settings {
 
 /// The text of `value`.
 pub(super) fn dump(value: &V, settings: &Settings) -> Eval<String> {
-    let indent = if (2..10).contains(&settings.indent) { settings.indent } else { 2 };
-    let width = if settings.width > indent * 2 { settings.width } else { 80 };
+    let indent = if (2..10).contains(&settings.indent) {
+        settings.indent
+    } else {
+        2
+    };
+    let width = if settings.width > indent * 2 {
+        settings.width
+    } else {
+        80
+    };
     let mut out = Emitter {
         out: String::new(),
         column: 0,
@@ -37,12 +45,9 @@ pub(super) fn dump(value: &V, settings: &Settings) -> Eval<String> {
             out.write_indent();
         }
     }
-    let open_ended = out.node(value, false, false)?;
+    out.node(value, false, false)?;
     if !out.out.ends_with('\n') {
         out.out.push('\n');
-    }
-    if open_ended {
-        out.out.push_str("...\n");
     }
     Ok(out.out)
 }
@@ -121,8 +126,8 @@ impl Emitter<'_> {
         before
     }
 
-    /// Writes `value`; true when it is a plain scalar, which leaves a document open.
-    fn node(&mut self, value: &V, in_mapping: bool, simple_key: bool) -> Eval<bool> {
+    /// Writes `value`.
+    fn node(&mut self, value: &V, in_mapping: bool, simple_key: bool) -> Eval<()> {
         match value.check()? {
             V::List(items) | V::Tuple(items) if self.is_flow(value) => {
                 self.indicator("[", true, true, false);
@@ -183,12 +188,12 @@ impl Emitter<'_> {
                     self.indicator("}", false, false, false);
                 }
             }
-            scalar => return self.scalar(scalar, simple_key),
+            scalar => self.scalar(scalar, simple_key)?,
         }
-        Ok(false)
+        Ok(())
     }
 
-    fn scalar(&mut self, value: &V, simple_key: bool) -> Eval<bool> {
+    fn scalar(&mut self, value: &V, simple_key: bool) -> Eval<()> {
         let before = self.deeper(true, false);
         let (text, style) = match value {
             V::None => ("null".to_owned(), Style::Plain),
@@ -204,13 +209,17 @@ impl Emitter<'_> {
             Style::Double => self.double_quoted(&text, split),
         }
         self.indent = before;
-        Ok(matches!(style, Style::Plain))
+        Ok(())
     }
 
     /// PyYAML's choice between no quotes, single and double ones.
     fn style(&self, text: &str) -> Style {
         let found = Analysis::of(text);
-        let plain = if self.flow_level > 0 { found.flow_plain } else { found.block_plain };
+        let plain = if self.flow_level > 0 {
+            found.flow_plain
+        } else {
+            found.block_plain
+        };
         if plain && !text.is_empty() && is_string(text) {
             Style::Plain
         } else if found.single {
@@ -253,7 +262,8 @@ impl Emitter<'_> {
             let c = chars.get(end).copied();
             if spaces {
                 if c != Some(' ') {
-                    let fold = start + 1 == end && self.column > self.width && split && start != 0 && end != chars.len();
+                    let fold =
+                        start + 1 == end && self.column > self.width && split && start != 0 && end != chars.len();
                     if fold {
                         self.write_indent();
                     } else {
@@ -419,7 +429,8 @@ impl Analysis {
             break_space |= *c == ' ' && previous == Some('\n');
         }
         let edge = |c: Option<&char>| matches!(c, Some(' ' | '\n'));
-        let plain = !edge(chars.first()) && !edge(chars.last()) && !break_space && !space_break && !special && !line_breaks;
+        let plain =
+            !edge(chars.first()) && !edge(chars.last()) && !break_space && !space_break && !special && !line_breaks;
         Self {
             flow_plain: plain && !flow,
             block_plain: plain && !block,
@@ -441,12 +452,14 @@ fn is_string(text: &str) -> bool {
 
 fn is_timestamp(text: &str) -> bool {
     let bytes = text.as_bytes();
-    let digits = |range: std::ops::Range<usize>| {
-        bytes.get(range).is_some_and(|part| part.iter().all(u8::is_ascii_digit))
-    };
+    let digits =
+        |range: std::ops::Range<usize>| bytes.get(range).is_some_and(|part| part.iter().all(u8::is_ascii_digit));
     let date = digits(0..4) && bytes.get(4) == Some(&b'-');
     (date && bytes.len() == 10 && digits(5..7) && bytes[7] == b'-' && digits(8..10))
-        || (date && bytes.len() > 14 && text.contains(':') && text[4..].chars().all(|c| "0123456789-:.TtZ+ \t".contains(c)))
+        || (date
+            && bytes.len() > 14
+            && text.contains(':')
+            && text[4..].chars().all(|c| "0123456789-:.TtZ+ \t".contains(c)))
 }
 
 fn float(x: f64) -> String {

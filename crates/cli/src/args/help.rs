@@ -1,0 +1,68 @@
+//! Examples under the help of each command.
+
+/// Under `mosip-prov --help`.
+pub const TOP: &str = "\
+Examples:
+  mosip-prov playbooks                                  what there is
+  mosip-prov tasks deploy-nginx -i rancher.ini          what it does, in order
+  mosip-prov plan deploy-nginx -i rancher.ini           what it would change, and nothing is changed
+  mosip-prov run deploy-nginx -i rancher.ini            do it
+  mosip-prov run apt-upgrade -f 12 --limit 'vm1,vm2'    on some hosts only
+  mosip-prov inventory graph -i rancher.ini             the groups and their hosts
+
+Help for a command: mosip-prov run --help";
+
+/// Under `run -h`.
+pub const RUN: &str = "\
+Examples:
+  mosip-prov run apt-upgrade -i rancher.ini -f 12
+  mosip-prov run deploy-nginx -i rancher.ini --check --diff
+  mosip-prov run deploy-nginx --limit nginx-node-1 -K
+  mosip-prov run deploy-nginx -e mosip_domain=example.org -e @local.yml
+  mosip-prov run deploy-nginx --events run.jsonl --report run.html
+
+A run can be repeated at any time: what is right already is left alone. Ctrl-C ends it in an orderly way.";
+
+/// Under `run --help`: the exit codes too.
+pub fn run_long() -> String {
+    format!("{RUN}\n\n{}", super::EXIT_CODES)
+}
+
+/// Under `plan`.
+pub const PLAN: &str = "\
+Examples:
+  mosip-prov plan deploy-nginx -i rancher.ini
+  mosip-prov plan apt-upgrade --limit vm1 -v            also what stays as it is, and why
+  mosip-prov plan deploy-nginx --exit-code || echo 'something would change, or is wrong'
+
+The hosts are connected to and asked, and nothing is changed. What cannot be known before it is done reads `unknown`.";
+
+/// Under `inventory`.
+pub const INVENTORY: &str = "\
+Examples:
+  mosip-prov inventory list -i rancher.ini
+  mosip-prov inventory list --format json | jq '.nginx.hosts'
+  mosip-prov inventory graph
+  mosip-prov inventory host vm1
+
+Nothing is connected to.";
+
+/// Under `playbooks`.
+pub const PLAYBOOKS: &str = "\
+Examples:
+  mosip-prov playbooks";
+
+/// Under `tasks`.
+pub const TASKS: &str = "\
+Examples:
+  mosip-prov tasks deploy-nginx -i rancher.ini
+  mosip-prov tasks apt-upgrade --tags upgrade --limit vm1
+
+Nothing is connected to. All inputs are checked, as before a run.";
+
+/// Under `completion`.
+pub const COMPLETION: &str = "\
+Examples:
+  mosip-prov completion bash > ~/.local/share/bash-completion/completions/mosip-prov
+  mosip-prov completion zsh > ~/.zfunc/_mosip-prov
+  mosip-prov completion fish > ~/.config/fish/completions/mosip-prov.fish";

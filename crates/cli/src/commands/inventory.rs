@@ -1,0 +1,108 @@
+//! `inventory list|graph|host`: what was read, without connecting.
+
+use super::stopped;
+use crate::args::{Format, InventoryArgs, InventoryCommand, InventoryOptions};
+use crate::diagnostics::{self, is_secret_name};
+use crate::exit::Exit;
+use crate::output::{Look, say};
+use crate::session::{self, Stop, nearest};
+use mosip_prov::Provisioner;
+use mosip_prov::inventory::Inventory;
+use mosip_prov::inventory::diagnostic::Diagnostic;
+use mosip_prov_report::paint::{Paint, Tone};
+use mosip_prov_report::text::{neutral_line, pad, width};
+use serde::Serialize as _;
+use serde_json::Value;
+
+/// `inventory`.
+pub fn inventory(args: &InventoryArgs, look: &Look) -> Exit {
+    let result = match &args.command {
+        InventoryCommand::List { inventory, format } => read(inventory, look).map(|p| match format {
+            Format::Json => json(&p.inventory().to_list_json()),
+            Format::Text => table(p.inventory(), Paint::new(look.color_out)),
+        }),
+        InventoryCommand::Graph { inventory } => read(inventory, look).map(|p| p.inventory().graph()),
+        InventoryCommand::Host {
+            name,
+            inventory,
+            format,
+        } => read(inventory, look).and_then(|p| host(p.inventory(), name, *format, Paint::new(look.color_out))),
+    };
+    match result {
+        Ok(text) => say(text.trim_end()),
+        Err(stop) => stopped(&stop, look),
+    }
+}
+
+fn read(options: &InventoryOptions, look: &Look) -> Result<Provisioner, Stop> {
+    let (provisioner, warnings) = session::load_inventory(options)?;
+    diagnostics::report(&warnings, look);
+    Ok(provisioner)
+}
+
+fn host(inventory: &Inventory, name: &str, format: Format, paint: Paint) -> Result<String, Stop> {
+    if inventory.host(name).is_none() {
+        let names: Vec<String> = inventory.hosts_of("all").into_iter().map(Into::into).collect();
+        let problem = Diagnostic::error(format!("the inventory has no host `{name}`"));
+        return Err(Stop::from(match nearest(name, &names) {
+            Some(near) => problem.help(format!("did you mean `{near}`?")),
+            None => problem.help("`mosip-prov inventory list` shows all hosts"),
+        }));
+    }
+    let vars = inventory.to_host_json(name);
+    if format == Format::Json {
+        return Ok(json(&vars));
+    }
+    let groups = inventory.groups_of(name).join(", ");
+    let mut lines = vec![format!("{} ({groups})", paint.tone(Tone::Strong, &neutral_line(name)))];
+    for (key, value) in vars.as_object().into_iter().flatten() {
+        let value = match value {
+            _ if is_secret_name(key) => "***".to_owned(),
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        lines.push(format!("  {}: {}", neutral_line(key), neutral_line(&value)));
+    }
+    Ok(lines.join("\n"))
+}
+
+fn table(inventory: &Inventory, paint: Paint) -> String {
+    let rows: Vec<[String; 3]> = inventory
+        .hosts_of("all")
+        .into_iter()
+        .map(|name| {
+            let vars = inventory.to_host_json(name);
+            let address = match (&vars["ansible_connection"], &vars["ansible_host"]) {
+                (Value::String(local), _) if local == "local" => "local",
+                (_, Value::String(address)) => address,
+                _ => "-",
+            };
+            [
+                neutral_line(name),
+                neutral_line(address),
+                inventory.groups_of(name).join(", "),
+            ]
+        })
+        .collect();
+    if rows.is_empty() {
+        return "no hosts".to_owned();
+    }
+    let columns = |i: usize, heading: &str| rows.iter().map(|r| width(&r[i])).max().unwrap_or(0).max(width(heading));
+    let (first, second) = (columns(0, "host"), columns(1, "address"));
+    let line = |a: &str, b: &str, c: &str| format!("{}  {}  {c}", pad(a, first), pad(b, second));
+    let mut lines = vec![paint.tone(Tone::Faint, &line("host", "address", "groups"))];
+    lines.extend(rows.iter().map(|[a, b, c]| line(a, b, c)));
+    lines.join("\n")
+}
+
+/// With four spaces, as Ansible indents.
+fn json(value: &Value) -> String {
+    let mut out = Vec::new();
+    let formatter = serde_json::ser::PrettyFormatter::with_indent(b"    ");
+    let mut serializer = serde_json::Serializer::with_formatter(&mut out, formatter);
+    match value.serialize(&mut serializer) {
+        Ok(()) => String::from_utf8_lossy(&out).into_owned(),
+        // Cannot happen with a value in memory; the compact form is as good.
+        Err(_) => value.to_string(),
+    }
+}

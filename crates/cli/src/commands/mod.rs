@@ -1,0 +1,25 @@
+//! What each command does.
+
+pub mod generated;
+pub mod inventory;
+pub mod listing;
+pub mod run;
+
+use crate::diagnostics;
+use crate::exit::Exit;
+use crate::output::{Look, complain};
+use crate::session::Stop;
+
+/// Says why there is nothing to go on with.
+fn stopped(stop: &Stop, look: &Look) -> Exit {
+    match stop {
+        Stop::Inputs(found) => {
+            diagnostics::report(found, look);
+            Exit::Inputs
+        }
+        Stop::Interrupted => {
+            complain("interrupted; nothing was connected to");
+            Exit::Interrupted
+        }
+    }
+}

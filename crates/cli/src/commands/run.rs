@@ -1,0 +1,113 @@
+//! `run` and `plan`: one path for both; a plan is a run in check mode.
+
+use super::{listing, stopped};
+use crate::args::{OutputOptions, PlanArgs, RunArgs, What};
+use crate::diagnostics;
+use crate::exit::Exit;
+use crate::output::{Look, complain};
+use crate::repeat;
+use crate::session::{self, Stop};
+use crate::show::{self, Show, Showing};
+use crate::signals::Signals;
+use mosip_prov::inventory::diagnostic::Diagnostic;
+use mosip_prov::{CancelHandle, Ready, RunReport};
+use mosip_prov_report::text::neutral_line;
+use std::cell::RefCell;
+use std::io;
+
+/// `run`.
+pub fn run(args: &RunArgs, look: &Look) -> Exit {
+    if args.listing.list_hosts || args.listing.list_tasks || args.listing.list_tags {
+        return listing::of_run(&args.what, args.listing, look);
+    }
+    let verb = if args.check { "run --check" } else { "run" };
+    go(&args.what, &args.output, args.check, args.diff, verb, false, look)
+}
+
+/// `plan`.
+pub fn plan(args: &PlanArgs, look: &Look) -> Exit {
+    go(&args.what, &args.output, true, true, "plan", args.exit_code, look)
+}
+
+fn go(what: &What, output: &OutputOptions, check: bool, diff: bool, verb: &str, exit_code: bool, look: &Look) -> Exit {
+    let (ready, warnings) = match session::prepare(what, check, false) {
+        Ok(ready) => ready,
+        Err(stop) => return stopped(&stop, look),
+    };
+    let showing = Showing {
+        diff,
+        command: repeat::command(verb, what, None),
+        same_command: repeat::command(verb, what, what.selection.limit.as_deref()),
+        apply_command: repeat::command("run", what, what.selection.limit.as_deref()),
+    };
+    let renderers = match show::renderers(output, showing, look) {
+        Ok(renderers) => renderers,
+        Err(error) => {
+            let problem = Diagnostic::error(error.to_string()).help("name a file in a folder that you may write to");
+            return stopped(&Stop::from(problem), look);
+        }
+    };
+    diagnostics::report(&warnings, look);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return cannot_start(&error),
+    };
+    let show = RefCell::new(Show::start(renderers));
+    let report = match runtime.block_on(drive(&ready, &show)) {
+        Ok(report) => report,
+        Err(error) => return cannot_start(&error),
+    };
+    // A task that could not be stopped must not keep the process.
+    runtime.shutdown_background();
+    for error in show.into_inner().finish() {
+        if !error.is_broken_pipe() {
+            complain(&format!("warning: {error}"));
+        }
+    }
+    Exit::of_run(report.outcome(), exit_code && report.has_changes())
+}
+
+fn cannot_start(error: &io::Error) -> Exit {
+    complain(&format!("error: cannot start: {error}; nothing was connected to"));
+    Exit::Inputs
+}
+
+/// Runs it to its end. The first signal asks it to stop, the second leaves at once.
+async fn drive(ready: &Ready, show: &RefCell<Show>) -> io::Result<RunReport> {
+    let mut signals = Signals::new()?;
+    let cancel = CancelHandle::new();
+    let run = ready.run(|event| show.borrow_mut().event(event), &cancel);
+    let mut run = std::pin::pin!(run);
+    loop {
+        tokio::select! {
+            report = &mut run => return Ok(report),
+            name = signals.next() => {
+                if cancel.is_cancelled() {
+                    leave(&mut show.borrow_mut());
+                }
+                let mut show = show.borrow_mut();
+                show.say(format!("{name}: stopping in an orderly way; once more leaves at once"));
+                cancel.cancel();
+            }
+        }
+    }
+}
+
+/// Ends the process at once, saying what was left.
+fn leave(show: &mut Show) -> ! {
+    show.leave();
+    if show.running().is_empty() {
+        complain("\ninterrupted; nothing was being changed");
+    } else {
+        complain("\ninterrupted; left on the hosts, where it may still be running:");
+        for task in show.running() {
+            complain(&format!(
+                "  {}  {}",
+                neutral_line(&task.host),
+                mosip_prov_report::summary::task_name(task)
+            ));
+        }
+        complain("the next run looks at what came of it and goes on from there");
+    }
+    std::process::exit(i32::from(Exit::Interrupted.code()))
+}

@@ -1,0 +1,138 @@
+//! What makes a machine a front, in order.
+
+use crate::candidate::{self, CONFIGURATION};
+use crate::firewall::{self, Firewall, ForwardingRules};
+use mosip_prov_resources::probe::command::AskCommand;
+use mosip_prov_resources::probe::package::{AskPackage, PackageStatus};
+use mosip_prov_resources::{
+    Answers, Apt, Ask, Condition, Content, DecideError, File, FileSet, RoleTasks, Source, Task, Unit, Verdict,
+};
+
+/// The handler that restarts nginx.
+const RESTART: &str = "restart nginx";
+/// The group nginx's workers belong to.
+const WORKERS: &str = "www-data";
+
+/// A front, ready to be made into tasks.
+#[derive(Debug, Clone)]
+pub struct Front {
+    /// The folder of certificate and key on the host.
+    pub ssl_dir: String,
+    /// The certificate on the host.
+    pub cert_path: String,
+    /// The key on the host.
+    pub key_path: String,
+    /// What the certificate's file holds.
+    pub certificate: Content,
+    /// What the key's file holds; sensitive.
+    pub key: Content,
+    /// What [`CONFIGURATION`] holds.
+    pub configuration: Source,
+    /// Whether the configuration forwards TCP connections, which needs the stream module.
+    pub needs_stream: bool,
+    /// The forwarding rules, when they are wanted.
+    pub firewall: Option<Firewall>,
+}
+
+impl Front {
+    /// The tasks, and the handler that restarts nginx.
+    pub fn tasks(self) -> RoleTasks {
+        let mut tasks = vec![
+            self.refresh(),
+            self.install(),
+            Task::new(
+                "Create the folder for certificate and key",
+                File::directory(&self.ssl_dir).mode(0o750).owner("root").group(WORKERS),
+            )
+            .tag("certificate"),
+            Task::new("Write certificate, key and configuration", self.files())
+                .tag("certificate")
+                .tag("configuration")
+                .notify(RESTART),
+            Task::new("Run nginx, now and after each boot", Unit::new("nginx").running().enabled()).tag("service"),
+        ];
+        if let Some(firewall) = self.firewall {
+            tasks.extend(forwarding(firewall));
+        }
+        RoleTasks {
+            tasks,
+            handlers: vec![Task::new(RESTART, Unit::restarted("nginx"))],
+        }
+    }
+
+    /// The packages of nginx itself.
+    fn packages(&self) -> Vec<&'static str> {
+        if self.needs_stream { vec!["nginx", "libnginx-mod-stream"] } else { vec!["nginx"] }
+    }
+
+    /// The index of packages matters only where one is missing: a host that is right is not changed by its age.
+    fn refresh(&self) -> Task {
+        let (own, further) = (self.packages(), self.firewall.as_ref().map(|_| "iptables"));
+        let needs_stream = self.needs_stream;
+        let mut questions = vec![AskCommand(candidate::build_script()).question()];
+        questions.extend(own.iter().copied().chain(further).map(|name| AskPackage::new(name).question()));
+        let is_missing = |answers: &Answers, name: &str| -> Result<bool, DecideError> {
+            let status = answers.get(&AskPackage::new(name))?.status;
+            Ok(!matches!(status, PackageStatus::Installed { .. }))
+        };
+        let condition = Condition::new(questions, move |answers| {
+            let built_in = needs_stream && has_stream_inside(answers)?;
+            let own = if built_in { &[][..] } else { &own[..] };
+            for name in own.iter().copied().chain(further) {
+                if is_missing(answers, name)? {
+                    return Ok(Verdict::Do);
+                }
+            }
+            Ok(Verdict::Skip("all packages are installed".into()))
+        });
+        Task::new("Refresh the package index", Apt::update_cache()).tag("packages").when(condition)
+    }
+
+    fn install(&self) -> Task {
+        let packages = Apt::present(self.packages());
+        if !self.needs_stream {
+            return Task::new("Install nginx", packages).tag("packages");
+        }
+        let build = AskCommand(candidate::build_script()).question();
+        Task::new("Install nginx and its stream module", packages)
+            .tag("packages")
+            .when(Condition::new(vec![build], |answers| {
+                Ok(match has_stream_inside(answers)? {
+                    true => Verdict::Skip("the nginx that is installed has the stream module built in".into()),
+                    false => Verdict::Do,
+                })
+            }))
+    }
+
+    /// Certificate, key and configuration: tested together, and replaced only when nginx accepts them together.
+    fn files(&self) -> FileSet {
+        let owned = |path: &str, source: Source, mode: u32| File::content(path, source).mode(mode).owner("root");
+        FileSet::new()
+            .file(owned(&self.cert_path, self.certificate.clone().into(), 0o640).group(WORKERS))
+            .file(owned(&self.key_path, self.key.clone().into(), 0o600).group("root").sensitive())
+            .file(
+                owned(CONFIGURATION, self.configuration.clone(), 0o640)
+                    .group(WORKERS)
+                    .keep_first(format!("{CONFIGURATION}.orig")),
+            )
+            .validate(candidate::test_script(&self.cert_path, &self.key_path))
+    }
+}
+
+fn has_stream_inside(answers: &Answers) -> Result<bool, DecideError> {
+    let built = answers.get(&AskCommand(candidate::build_script()))?;
+    Ok(candidate::has_stream_inside(&built.output))
+}
+
+fn forwarding(firewall: Firewall) -> [Task; 5] {
+    let script = File::content(firewall::SCRIPT, firewall.script()).mode(0o755).owner("root").group("root");
+    let unit = File::content(firewall::UNIT_FILE, firewall::unit_file()).mode(0o644).owner("root").group("root");
+    [
+        Task::new("Install iptables", Apt::present(["iptables"])),
+        Task::new("Write the forwarding rules", script),
+        Task::new("Write their unit", unit),
+        Task::new("Have the rules set after each boot", Unit::new(firewall::UNIT).running().enabled()),
+        Task::new("Put the forwarding rules in force", ForwardingRules(firewall)),
+    ]
+    .map(|task| task.tag("firewall"))
+}
