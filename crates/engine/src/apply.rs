@@ -105,12 +105,7 @@ impl Applier<'_> {
 
     /// Carries out one change step by step; output of long steps goes to `lines` while they run. `task` names it on the
     /// host.
-    pub async fn alone(
-        &self,
-        change: &Change,
-        task: &str,
-        lines: &mpsc::Sender<OutputLine>,
-    ) -> Result<(), ApplyError> {
+    pub async fn alone(&self, change: &Change, task: &str, lines: &mpsc::Sender<OutputLine>) -> Result<(), ApplyError> {
         for step in &change.steps {
             match step {
                 Step::Shell(shell) if shell.long => self.detached(shell, task, lines).await?,

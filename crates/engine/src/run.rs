@@ -3,10 +3,10 @@
 use crate::emit::{Emitter, count};
 use crate::fleet::Fleet;
 use crate::host_run::{End, HostRun, OnceBoard, Shared};
+use crate::journal::{Journal, Past, Record, RunChoice};
 use crate::options::{CancelHandle, RunOptions};
 use crate::prepared::{Prepared, PreparedPlay};
 use crate::report::RunReport;
-use crate::journal::{Journal, Past, Record, RunChoice};
 use crate::site::lock::Owner;
 use crate::sites::Sites;
 use mosip_prov_events::{Counts, Event, EventKind, TaskId};
@@ -35,8 +35,8 @@ impl Engine {
 
     /// The same, written down in `journal`, and making good what `past` says is owed.
     #[must_use]
-    pub fn with_journal(mut self, journal: Journal, past: Past) -> Self {
-        self.journal = Some((Arc::new(journal), past));
+    pub fn with_journal(mut self, journal: Arc<Journal>, past: Past) -> Self {
+        self.journal = Some((journal, past));
         self
     }
 
@@ -257,7 +257,11 @@ impl Engine {
 
 /// Who this run is, for those that find its locks.
 fn owner(run: Option<&str>) -> Owner {
-    let read = |path: &str| std::fs::read_to_string(path).map(|t| t.trim().to_owned()).unwrap_or_default();
+    let read = |path: &str| {
+        std::fs::read_to_string(path)
+            .map(|t| t.trim().to_owned())
+            .unwrap_or_default()
+    };
     let now = jiff::Timestamp::now();
     let user = ["SUDO_USER", "LOGNAME", "USER"]
         .iter()
@@ -265,7 +269,13 @@ fn owner(run: Option<&str>) -> Owner {
         .unwrap_or_else(|| "somebody".to_owned());
     Owner {
         run: run.map_or_else(
-            || format!("{}-{:05}", now.strftime("%Y%m%dT%H%M%S%3f"), std::process::id() % 100_000),
+            || {
+                format!(
+                    "{}-{:05}",
+                    now.strftime("%Y%m%dT%H%M%S%3f"),
+                    std::process::id() % 100_000
+                )
+            },
             str::to_owned,
         ),
         user,

@@ -71,7 +71,11 @@ impl HostRun<'_> {
         shared.sites.enter(&place.0, host, place.1.clone());
         self.take_over(id, place, units).await?;
         let missing: Vec<Question> = self.memory.unknown(place, questions).into_iter().cloned().collect();
-        if missing.is_empty() { Ok(()) } else { self.ask(id, place, &missing).await }
+        if missing.is_empty() {
+            Ok(())
+        } else {
+            self.ask(id, place, &missing).await
+        }
     }
 
     /// One look at the lock, with the questions.
@@ -102,7 +106,9 @@ impl HostRun<'_> {
         };
         let output = response.stdout_text();
         // The first frame is ours; what follows is the answers.
-        let head = split_frames(&output).ok().and_then(|frames| frames.first().map(|f| (f.status, f.text.to_owned())));
+        let head = split_frames(&output)
+            .ok()
+            .and_then(|frames| frames.first().map(|f| (f.status, f.text.to_owned())));
         let entered = match &head {
             Some((0, text)) => lock::parse(text),
             Some((status, text)) => Err(format!("status {status}: {text}")),
@@ -132,7 +138,9 @@ impl HostRun<'_> {
                 continue;
             }
             let task = sanitize(&unit.task);
-            self.warn(format!("an earlier run left work on this host: {task}; attaching to it"));
+            self.warn(format!(
+                "an earlier run left work on this host: {task}; attaching to it"
+            ));
             let host = self.host(id, &place.0).await?;
             let Ok(permit) = shared.gate.permit() else {
                 return Ok(());
@@ -174,7 +182,9 @@ impl HostRun<'_> {
             if status == 0 {
                 self.adopted.push((own.role, own.task));
             } else {
-                self.warn(format!("the work that an earlier run left ended with status {status}: {task}; it is looked at anew"));
+                self.warn(format!(
+                    "the work that an earlier run left ended with status {status}: {task}; it is looked at anew"
+                ));
             }
             self.memory.forget_machine(&place.0);
             if shared.cancel.is_cancelled() {
@@ -205,7 +215,8 @@ impl HostRun<'_> {
         let request = Request::new(composed.script.clone()).timeout(self.shared.command_timeout);
         let response = {
             let link = self.link(host.as_ref(), &place.0);
-            link.patiently(async || host.ask(&place.1, request.clone()).await).await?
+            link.patiently(async || host.ask(&place.1, request.clone()).await)
+                .await?
         };
         self.memory.learn(place, &composed, &response.stdout_text());
         Ok(())
@@ -218,7 +229,8 @@ fn after_first_frame(output: &str) -> &str {
         return "";
     };
     let length: usize = head.split_once(' ').and_then(|(_, n)| n.parse().ok()).unwrap_or(0);
-    tail.get(length..).map_or("", |rest| rest.strip_prefix('\n').unwrap_or(rest))
+    tail.get(length..)
+        .map_or("", |rest| rest.strip_prefix('\n').unwrap_or(rest))
 }
 
 fn describe(owner: &Owner) -> String {

@@ -151,7 +151,11 @@ impl<'r> HostRun<'r> {
                 message: format!(
                     "notified, but not run because the host did not get to the end: {}{}",
                     names.join(", "),
-                    if self.shared.journal.is_some() { "; owed to the next run" } else { "" }
+                    if self.shared.journal.is_some() {
+                        "; owed to the next run"
+                    } else {
+                        ""
+                    }
                 ),
             });
         }
@@ -210,11 +214,19 @@ impl<'r> HostRun<'r> {
         if role.tasks.is_empty() {
             return;
         }
-        let owed: Vec<String> = self.shared.past.owed_to(&self.name, &role.name).map(str::to_owned).collect();
+        let owed: Vec<String> = self
+            .shared
+            .past
+            .owed_to(&self.name, &role.name)
+            .map(str::to_owned)
+            .collect();
         for name in owed {
             if role.handlers.iter().any(|h| h.name() == name) {
                 let name: Arc<str> = Arc::from(name);
-                self.warn(format!("an earlier run owes this host the handler \"{name}\" of role {}", role.name));
+                self.warn(format!(
+                    "an earlier run owes this host the handler \"{name}\" of role {}",
+                    role.name
+                ));
                 self.notified.push(name.clone());
                 self.owed.push(name);
             } else {
@@ -329,7 +341,10 @@ impl<'r> HostRun<'r> {
         });
         self.notify(task);
         self.owed.clone_from(&self.notified);
-        (TaskStatus::Changed, format!("done by work that an earlier run left; now {reason}"))
+        (
+            TaskStatus::Changed,
+            format!("done by work that an earlier run left; now {reason}"),
+        )
     }
 
     /// Decides `task` from what is known, waiting for a state that has not come yet.

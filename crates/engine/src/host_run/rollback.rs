@@ -11,13 +11,22 @@ use tokio::sync::mpsc;
 impl HostRun<'_> {
     /// After `task`, which judges, has failed: puts the files back that its role replaced, and does `change` (a restart)
     /// on them. Adds to `failure` what became of it.
-    pub(super) async fn roll_back(&mut self, task: &Task, place: &Place, change: Option<&Change>, failure: &mut Failure) {
+    pub(super) async fn roll_back(
+        &mut self,
+        task: &Task,
+        place: &Place,
+        change: Option<&Change>,
+        failure: &mut Failure,
+    ) {
         let shared = self.shared;
         if !task.resource.judges() || self.replaced.is_empty() {
             return;
         }
         if !shared.rollback {
-            note(failure, "the replaced files were left in place, as --no-rollback asks; their predecessors are under /var/lib/mosip-prov/undo until the next run that ends well");
+            note(
+                failure,
+                "the replaced files were left in place, as --no-rollback asks; their predecessors are under /var/lib/mosip-prov/undo until the next run that ends well",
+            );
             return;
         }
         let Some(Ok(host)) = shared.fleet.get(&place.0).await else {

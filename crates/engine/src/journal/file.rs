@@ -120,7 +120,11 @@ impl Journal {
             }
         }
         let now = Timestamp::now();
-        let run = format!("{}-{:05}", now.strftime("%Y%m%dT%H%M%S%3f"), std::process::id() % 100_000);
+        let run = format!(
+            "{}-{:05}",
+            now.strftime("%Y%m%dT%H%M%S%3f"),
+            std::process::id() % 100_000
+        );
         Ok(Self {
             path,
             run,
@@ -241,7 +245,10 @@ mod tests {
         assert!(journal.failure().is_none());
         let entries = Journal::read(&folder).expect("readable");
         assert_eq!(entries.len(), 2);
-        assert_eq!((entries[1].run.as_str(), &entries[1].record), (journal.run(), &ended("failed")));
+        assert_eq!(
+            (entries[1].run.as_str(), &entries[1].record),
+            (journal.run(), &ended("failed"))
+        );
         let mode = |p: &Path| fs::metadata(p).expect("there").permissions().mode() & 0o777;
         assert_eq!((mode(&folder), mode(&Journal::path_in(&folder))), (0o700, 0o600));
     }
@@ -257,10 +264,18 @@ mod tests {
         for cut in 1..60 {
             fs::write(&path, &text[..text.len() - cut]).expect("written");
             let whole = if cut == 1 { 2 } else { 1 };
-            assert_eq!(Journal::read(folder.path()).expect("readable").len(), whole, "cut {cut}");
+            assert_eq!(
+                Journal::read(folder.path()).expect("readable").len(),
+                whole,
+                "cut {cut}"
+            );
             let next = Journal::begin(folder.path()).expect("begins");
             next.note(ended("ok"));
-            assert_eq!(Journal::read(folder.path()).expect("readable").len(), whole + 1, "cut {cut}");
+            assert_eq!(
+                Journal::read(folder.path()).expect("readable").len(),
+                whole + 1,
+                "cut {cut}"
+            );
         }
     }
 
@@ -272,6 +287,9 @@ mod tests {
         let error = Journal::read(folder.path()).expect_err("broken");
         assert!(error.to_string().contains("line 1"), "{error}");
         fs::write(&path, "{\"v\":9,\"time\":\"2026-01-01T00:00:00Z\",\"run\":\"x\",\"type\":\"run_ended\",\"outcome\":\"ok\",\"changed\":0,\"failed\":0,\"unreachable\":0}\n").expect("written");
-        assert!(matches!(Journal::read(folder.path()), Err(JournalError::TooNew { found: 9, .. })));
+        assert!(matches!(
+            Journal::read(folder.path()),
+            Err(JournalError::TooNew { found: 9, .. })
+        ));
     }
 }

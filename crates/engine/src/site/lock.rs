@@ -252,7 +252,10 @@ mod tests {
         assert!(age < 5);
         let (status, _, _) = shell.run(&leave(&owner("r2"), &[], &[]), b"");
         assert_eq!(status, 0);
-        assert!(enter_as(&shell, "r2", None).lock.is_err(), "nobody lets go of another's lock");
+        assert!(
+            enter_as(&shell, "r2", None).lock.is_err(),
+            "nobody lets go of another's lock"
+        );
         shell.run(&leave(&owner("r1"), &[], &[]), b"");
         let left = std::fs::read_dir(shell.root.path().join("run")).expect("dir").count();
         assert_eq!(left, 0, "nothing is left");
@@ -290,10 +293,16 @@ mod tests {
     fn a_gone_process_is_only_believed_of_the_own_machine() {
         let (mine, theirs) = (owner("r1"), owner("r2"));
         let dead = |_| false;
-        let other_pid = Owner { pid: 43, ..theirs.clone() };
+        let other_pid = Owner {
+            pid: 43,
+            ..theirs.clone()
+        };
         assert!(other_pid.is_gone(&mine, dead));
         assert!(!other_pid.is_gone(&mine, |_| true));
-        let other_machine = Owner { machine: "m2".into(), ..other_pid };
+        let other_machine = Owner {
+            machine: "m2".into(),
+            ..other_pid
+        };
         assert!(!other_machine.is_gone(&mine, dead));
     }
 }

@@ -84,7 +84,11 @@ mod tests {
             std::thread::sleep(std::time::Duration::from_millis(10));
         };
         // The shell that does the work, and what waits for it, are killed as a crash would.
-        let kill = |pid: u32| std::process::Command::new("kill").args(["-9", &pid.to_string()]).status();
+        let kill = |pid: u32| {
+            std::process::Command::new("kill")
+                .args(["-9", &pid.to_string()])
+                .status()
+        };
         kill(inner).expect("kill");
         first.kill().expect("kill");
         first.wait().expect("ends");

@@ -63,7 +63,10 @@ mod tests {
         let file = shell.root.path().join("it's a file");
         let fresh = shell.root.path().join("fresh");
         std::fs::write(&file, "good").expect("written");
-        let paths = [file.to_str().expect("utf8").to_owned(), fresh.to_str().expect("utf8").to_owned()];
+        let paths = [
+            file.to_str().expect("utf8").to_owned(),
+            fresh.to_str().expect("utf8").to_owned(),
+        ];
         for content in ["bad", "worse"] {
             for path in &paths {
                 let (status, _, err) = shell.run(&keep("nginx", path), b"");
@@ -76,7 +79,9 @@ mod tests {
         assert_eq!(out, format!("{}\n{}\n", paths[1], paths[0]));
         assert_eq!(std::fs::read(&file).expect("there"), b"good");
         assert!(!fresh.exists());
-        let left = std::fs::read_dir(shell.root.path().join("var/lib")).expect("dir").count();
+        let left = std::fs::read_dir(shell.root.path().join("var/lib"))
+            .expect("dir")
+            .count();
         assert_eq!(left, 0);
     }
 }

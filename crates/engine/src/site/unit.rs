@@ -150,10 +150,18 @@ mod tests {
     #[test]
     fn work_gets_its_input_and_its_output_and_status_come_back() {
         let shell = Shell::new();
-        let work = begin(&shell, "u1", "read x; echo \"got $x\"; echo err >&2; printf end; exit 7", b"word\n");
+        let work = begin(
+            &shell,
+            "u1",
+            "read x; echo \"got $x\"; echo err >&2; printf end; exit 7",
+            b"word\n",
+        );
         let out = work.wait_with_output().expect("ends");
         assert_eq!(String::from_utf8_lossy(&out.stdout), "got word\nerr\nend");
-        assert_eq!(outcome(&String::from_utf8_lossy(&out.stderr)), Some(Followed::Status(7)));
+        assert_eq!(
+            outcome(&String::from_utf8_lossy(&out.stderr)),
+            Some(Followed::Status(7))
+        );
     }
 
     #[test]
@@ -195,7 +203,12 @@ mod tests {
     #[test]
     fn work_can_be_asked_to_stop() {
         let shell = Shell::new();
-        let work = begin(&shell, "u1", "trap 'echo stopping; exit 5' INT; echo up; while :; do sleep 0.1; done", b"");
+        let work = begin(
+            &shell,
+            "u1",
+            "trap 'echo stopping; exit 5' INT; echo up; while :; do sleep 0.1; done",
+            b"",
+        );
         let out = shell.root.path().join("run/mosip-prov/units/u1/out");
         while std::fs::read_to_string(&out).unwrap_or_default() != "up\n" {
             std::thread::sleep(Duration::from_millis(10));
@@ -203,6 +216,9 @@ mod tests {
         shell.run(&stop("u1"), b"");
         let out = work.wait_with_output().expect("ends");
         assert_eq!(String::from_utf8_lossy(&out.stdout), "up\nstopping\n");
-        assert_eq!(outcome(&String::from_utf8_lossy(&out.stderr)), Some(Followed::Status(5)));
+        assert_eq!(
+            outcome(&String::from_utf8_lossy(&out.stderr)),
+            Some(Followed::Status(5))
+        );
     }
 }
