@@ -107,28 +107,23 @@ fn find_playbooks(words: &[String], problems: &mut Diagnostics) -> Vec<Playbook>
     for word in words {
         match mosip_prov::playbooks::find(word) {
             Ok(playbook) => found.push(playbook),
-            Err(error) => problems.push(unknown_playbook(word, &error.to_string())),
+            Err(error) => problems.push(unknown_playbook(word, error.suggestion)),
         }
     }
     found
 }
 
-fn unknown_playbook(word: &str, error: &str) -> Diagnostic {
+fn unknown_playbook(word: &str, suggestion: Option<String>) -> Diagnostic {
     let name = playbook_name(word);
     if name != word && playbook_names().contains(&name) {
-        return Diagnostic::error(format!(
-            "`{word}` is a file of Ansible's; playbooks are part of this program"
-        ))
-        .help(format!("say `{name}`"));
+        return Diagnostic::error(format!("`{word}` is not read: playbooks are part of this program"))
+            .help(format!("say `{name}`"));
     }
-    let mut diagnostic = Diagnostic::error(error.to_owned());
-    if !error.contains("did you mean") {
-        diagnostic = match nearest(&name, &playbook_names()) {
-            Some(near) => diagnostic.help(format!("did you mean `{near}`? `mosip-prov playbooks` lists them all")),
-            None => diagnostic.help("`mosip-prov playbooks` lists them all"),
-        };
-    }
-    diagnostic
+    let all = "`mosip-prov playbooks` lists them all";
+    Diagnostic::error(format!("there is no playbook `{word}`")).help(match suggestion {
+        Some(near) => format!("did you mean `{near}`? {all}"),
+        None => all.to_owned(),
+    })
 }
 
 /// The one of `names` that `word` most likely means.

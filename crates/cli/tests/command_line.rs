@@ -125,7 +125,7 @@ fn no_inventory_says_where_it_was_looked_for() {
 }
 
 #[test]
-fn unknown_playbooks_and_ansible_files() {
+fn unknown_playbooks_and_paths_of_ansible() {
     let folder = with(&[("hosts.ini", HOSTS)]);
     let (code, _, err) = ended(folder.path(), &["run", "-i", "hosts.ini", "deploy-ngnix"]);
     assert_eq!(code, 1);
@@ -133,7 +133,8 @@ fn unknown_playbooks_and_ansible_files() {
     assert!(err.ends_with("nothing was connected to\n"), "{err}");
     let (code, _, err) = ended(folder.path(), &["run", "-i", "hosts.ini", "playbooks/deploy-nginx.yml"]);
     assert_eq!(code, 1);
-    assert!(err.contains("say `deploy-nginx`"), "{err}");
+    assert!(err.contains("error: `playbooks/deploy-nginx.yml` is not read"), "{err}");
+    assert!(err.contains("help: say `deploy-nginx`"), "{err}");
 }
 
 #[test]

@@ -37,10 +37,10 @@ pub(crate) fn shown(difference: &Difference) -> events::Difference {
     }
 }
 
-/// A failure of the way to the host.
+/// A failure of the way to the host. The host itself and the remedy have places of their own beside the message.
 pub(crate) fn transport_failure(error: &TransportError) -> Failure {
     Failure {
-        message: sanitize(&error.to_string()),
+        message: sanitize(&error.kind.to_string()),
         detail: None,
         status: None,
         help: Some(error.remedy()).filter(|h| !h.is_empty()),

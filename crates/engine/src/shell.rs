@@ -58,7 +58,8 @@ pub fn split_frames(output: &str) -> Result<Vec<Frame<'_>>, String> {
     let mut rest = output;
     while !rest.trim_matches('\n').is_empty() {
         let broken = || format!("the output breaks off at part {}", frames.len() + 1);
-        let (head, tail) = rest.split_once('\n').ok_or_else(broken)?;
+        // Frames within a frame lose their last newlines, and with them the line of an empty text.
+        let (head, tail) = rest.split_once('\n').unwrap_or((rest, ""));
         let (status, length) = head.split_once(' ').ok_or_else(broken)?;
         let status = status.parse().map_err(|_| broken())?;
         let length: usize = length.parse().map_err(|_| broken())?;
@@ -118,7 +119,23 @@ mod tests {
     }
 
     #[test]
+    fn frames_within_a_frame_may_end_empty() {
+        let inner = [frame("echo one"), frame(":")].concat();
+        let output = sh(&frame(&inner));
+        let outer = split_frames(&output).expect("whole");
+        let frames = split_frames(outer[0].text).expect("whole");
+        assert_eq!(
+            frames,
+            [
+                Frame { status: 0, text: "one" },
+                Frame { status: 0, text: "" }
+            ]
+        );
+    }
+
+    #[test]
     fn an_output_that_breaks_off_is_an_error() {
+        assert!(split_frames("0 3").is_err());
         assert!(split_frames("0 10\nabc").is_err());
         assert!(split_frames("garbage\n").is_err());
     }

@@ -285,7 +285,10 @@ impl AptPackages {
             ));
         }
         if !to_hold.is_empty() {
-            body.push_str(&format!("apt-mark -q hold -- {} || exit\n", quote_all(to_hold.iter().copied())));
+            body.push_str(&format!(
+                "apt-mark -q hold -- {} || exit\n",
+                quote_all(to_hold.iter().copied())
+            ));
         }
         change.summary = if wanted_words.is_empty() {
             format!("hold {}", to_hold.join(", "))
@@ -370,7 +373,10 @@ mod tests {
     #[test]
     fn installed_packages_are_left_alone_and_missing_ones_installed_together() {
         let answers = t::package(Answers::new(), "nginx", Some("1.22.1-9"), None);
-        assert_eq!(expect_nothing(&Apt::present(["nginx"]), &answers), "nginx 1.22.1-9 is installed");
+        assert_eq!(
+            expect_nothing(&Apt::present(["nginx"]), &answers),
+            "nginx 1.22.1-9 is installed"
+        );
         let answers = t::package(answers, "curl", None, Some("7.88"));
         let answers = t::package_raw(answers, "vim", "config-files\ncandidate 9.0");
         let change = expect_change(&Apt::present(["nginx", "curl", "vim"]), &answers);
@@ -403,13 +409,19 @@ mod tests {
     fn a_name_that_apt_does_not_know_is_an_error_that_helps() {
         let answers = t::package_raw(Answers::new(), "ngnix", "absent\nsimilar nginx");
         let error = expect_error(&Apt::present(["ngnix"]), &answers);
-        assert!(error.starts_with("no package named ngnix; apt-cache knows nginx"), "{error}");
+        assert!(
+            error.starts_with("no package named ngnix; apt-cache knows nginx"),
+            "{error}"
+        );
         let answers = t::package_raw(Answers::new(), "mta", "absent\nvirtual exim4 postfix");
         assert!(expect_error(&Apt::present(["mta"]), &answers).contains("exim4, postfix provide it"));
         // A fresh host in check mode: the index is not refreshed yet.
         let pending = t::package(Answers::new(), "nginx", None, None)
             .with_pending("refresh the package index", vec![Touch::Kind("package")]);
-        assert_eq!(expect_change(&Apt::present(["nginx"]), &pending).summary, "install nginx");
+        assert_eq!(
+            expect_change(&Apt::present(["nginx"]), &pending).summary,
+            "install nginx"
+        );
     }
 
     #[test]

@@ -85,7 +85,11 @@ impl Resource for AptUpdate {
         Ok(Change::new("refresh the package index")
             .differs("package index", before, Shown::text("fresh"))
             .step(Shell::new("apt-get update", script.render()).long(self.timeout + self.lock_timeout))
-            .touching([Touch::Kind("apt-lists"), Touch::Kind("package"), Touch::Kind("apt-simulation")])
+            .touching([
+                Touch::Kind("apt-lists"),
+                Touch::Kind("package"),
+                Touch::Kind("apt-simulation"),
+            ])
             .into())
     }
 }

@@ -78,7 +78,8 @@ trap 'rm -f -- "$E"' EXIT
 END=$(($(date +%s) + WAIT))
 "#;
 
-const LOCKS: &str = "/var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /var/lib/apt/lists/lock /var/cache/apt/archives/lock";
+const LOCKS: &str =
+    "/var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /var/lib/apt/lists/lock /var/cache/apt/archives/lock";
 
 impl AptScript<'_> {
     pub fn render(&self) -> String {
@@ -86,7 +87,11 @@ impl AptScript<'_> {
     }
 
     fn render_for(&self, locks: &str) -> String {
-        let restarts = if self.restart_services { "NEEDRESTART_MODE=a" } else { "NEEDRESTART_SUSPEND=1" };
+        let restarts = if self.restart_services {
+            "NEEDRESTART_MODE=a"
+        } else {
+            "NEEDRESTART_SUSPEND=1"
+        };
         format!(
             "LC_ALL=C DEBIAN_FRONTEND=noninteractive APT_LISTCHANGES_FRONTEND=none APT_LISTBUGS_FRONTEND=none {restarts}
 export LC_ALL DEBIAN_FRONTEND APT_LISTCHANGES_FRONTEND APT_LISTBUGS_FRONTEND {name}
@@ -106,23 +111,41 @@ mod tests {
     use std::process::{Command, Stdio};
 
     fn run(shell: &[&str], script: &str) -> (Option<i32>, String, String) {
-        let output = Command::new(shell[0]).args(&shell[1..]).args(["-c", script]).output().expect("starts");
+        let output = Command::new(shell[0])
+            .args(&shell[1..])
+            .args(["-c", script])
+            .output()
+            .expect("starts");
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
         (output.status.code(), text(output.stdout), text(output.stderr))
     }
 
     fn script(wait: u64, locks: &str, body: &str) -> String {
-        AptScript { lock_timeout: Duration::from_secs(wait), body, restart_services: false }.render_for(locks)
+        AptScript {
+            lock_timeout: Duration::from_secs(wait),
+            body,
+            restart_services: false,
+        }
+        .render_for(locks)
     }
 
     #[test]
     fn a_failure_ends_with_the_complaint_alone() {
         for shell in sh_available() {
-            let body = "f() { echo progress; echo 'W: x' >&2; echo 'E: no space left' >&2; return 100; }\nrun f\necho never";
+            let body =
+                "f() { echo progress; echo 'W: x' >&2; echo 'E: no space left' >&2; return 100; }\nrun f\necho never";
             let (status, out, err) = run(shell, &script(1, "/nonexistent/lock", body));
-            assert_eq!((status, out.as_str(), err.as_str()), (Some(100), "progress\n", "E: no space left\n"), "{shell:?}");
+            assert_eq!(
+                (status, out.as_str(), err.as_str()),
+                (Some(100), "progress\n", "E: no space left\n"),
+                "{shell:?}"
+            );
             let (status, out, err) = run(shell, &script(1, "/nonexistent/lock", "run true\necho done"));
-            assert_eq!((status, out.as_str(), err.as_str()), (Some(0), "done\n", ""), "{shell:?}");
+            assert_eq!(
+                (status, out.as_str(), err.as_str()),
+                (Some(0), "done\n", ""),
+                "{shell:?}"
+            );
         }
     }
 
@@ -137,7 +160,9 @@ mod tests {
             .spawn()
             .ok()?;
         let mut line = String::new();
-        std::io::BufReader::new(child.stdout.take()?).read_line(&mut line).ok()?;
+        std::io::BufReader::new(child.stdout.take()?)
+            .read_line(&mut line)
+            .ok()?;
         Some(child)
     }
 
@@ -151,8 +176,14 @@ mod tests {
             let (status, out, err) = run(shell, &script(1, locks, "run echo changed"));
             assert_eq!(status, Some(75), "{shell:?} {out} {err}");
             let holder = format!("held by python3 (pid {}) since ", child.id());
-            assert!(out.contains(&format!("waiting for the dpkg lock, {holder}")), "{shell:?} {out}");
-            assert!(err.contains(&holder) && err.contains("nothing was changed"), "{shell:?} {err}");
+            assert!(
+                out.contains(&format!("waiting for the dpkg lock, {holder}")),
+                "{shell:?} {out}"
+            );
+            assert!(
+                err.contains(&holder) && err.contains("nothing was changed"),
+                "{shell:?} {err}"
+            );
             assert!(!out.contains("changed\n"), "{shell:?} {out}");
         }
         child.kill().expect("ends");

@@ -99,7 +99,11 @@ impl AptUpgrade {
                 Shown::text("completed and upgraded"),
             );
         } else if installs.is_empty() && removes.is_empty() {
-            let what = if security { "no security upgrade is offered" } else { "all packages are up to date" };
+            let what = if security {
+                "no security upgrade is offered"
+            } else {
+                "all packages are up to date"
+            };
             return Decision::nothing(if simulation.kept_back.is_empty() {
                 what.to_owned()
             } else {
@@ -171,7 +175,11 @@ impl AptClean {
 
 impl Resource for AptClean {
     fn kind(&self) -> &'static str {
-        if self.arguments == "autoclean" { "apt_autoclean" } else { "apt_autoremove" }
+        if self.arguments == "autoclean" {
+            "apt_autoclean"
+        } else {
+            "apt_autoremove"
+        }
     }
 
     fn questions(&self) -> Vec<Question> {
@@ -181,7 +189,11 @@ impl Resource for AptClean {
     fn decide(&self, answers: &Answers) -> Result<Decision, DecideError> {
         let simulation = answers.get(&AskSimulation::new(self.arguments))?;
         let autoclean = self.arguments == "autoclean";
-        let gone = if autoclean { &simulation.deletes } else { &simulation.removes };
+        let gone = if autoclean {
+            &simulation.deletes
+        } else {
+            &simulation.removes
+        };
         if gone.is_empty() && !simulation.broken {
             let reason = if autoclean {
                 "no downloaded package file is out of date"
@@ -205,9 +217,8 @@ impl Resource for AptClean {
             body: &format!("repair\napt {}\n", self.arguments),
             restart_services: false,
         };
-        let change = change.step(
-            Shell::new(format!("apt-get {}", self.arguments), script.render()).long(TIMEOUT + self.lock_timeout),
-        );
+        let change = change
+            .step(Shell::new(format!("apt-get {}", self.arguments), script.render()).long(TIMEOUT + self.lock_timeout));
         Ok(if autoclean && !simulation.broken {
             change.touching([Touch::Path("/var/cache/apt".into())]).into()
         } else {
@@ -229,10 +240,16 @@ mod tests {
     fn all_or_security_only() {
         let answers = t::apt_simulation(Answers::new(), "dist-upgrade", OUTPUT);
         let change = expect_change(&AptUpgrade::new(UpgradeKind::Dist), &answers);
-        assert_eq!((change.summary.as_str(), change.differences.len()), ("upgrade 3 packages", 4));
+        assert_eq!(
+            (change.summary.as_str(), change.differences.len()),
+            ("upgrade 3 packages", 4)
+        );
         assert!(t::scripts(&change).ends_with("repair\napt dist-upgrade\n"));
         let change = expect_change(&AptUpgrade::new(UpgradeKind::SecurityOnly), &answers);
-        assert_eq!((change.summary.as_str(), change.differences.len()), ("upgrade libc6 to 2.36-10", 1));
+        assert_eq!(
+            (change.summary.as_str(), change.differences.len()),
+            ("upgrade libc6 to 2.36-10", 1)
+        );
         assert!(t::scripts(&change).ends_with("repair\napt --only-upgrade install -- libc6=2.36-10\n"));
     }
 
@@ -244,7 +261,10 @@ mod tests {
             "The following packages have been kept back:\n  snapd\n0 upgraded",
         );
         let upgrade = AptUpgrade::new(UpgradeKind::Safe);
-        assert_eq!(expect_nothing(&upgrade, &answers), "all packages are up to date; kept back: snapd");
+        assert_eq!(
+            expect_nothing(&upgrade, &answers),
+            "all packages are up to date; kept back: snapd"
+        );
         let pending = answers.with_pending("refresh", vec![Touch::Kind("apt-lists")]);
         expect_unknown(&upgrade, &pending);
     }
@@ -261,7 +281,10 @@ mod tests {
     #[test]
     fn leftovers_are_removed() {
         let answers = t::apt_simulation(Answers::new(), "autoremove --purge", "Purg old [1.0]");
-        assert_eq!(expect_change(&AptClean::autoremove(true), &answers).summary, "remove the package old");
+        assert_eq!(
+            expect_change(&AptClean::autoremove(true), &answers).summary,
+            "remove the package old"
+        );
         let answers = t::apt_simulation(answers, "autoclean", "Del nginx 1.22 [5 kB]\nDel curl 7 [5 kB]");
         let change = expect_change(&AptClean::autoclean(), &answers);
         assert_eq!(change.summary, "remove 2 downloaded package files");

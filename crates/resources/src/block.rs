@@ -161,7 +161,10 @@ mod tests {
         assert_eq!(edited(&block, old), format!("a\n{BLOCK}b\n"));
         assert_eq!(edited(&block.clone().absent(), old), "a\nb\n");
         assert_eq!(edited(&Block::new("/f", ""), old), "a\nb\n");
-        assert_eq!(edited(&block.clone().insert_after("^a"), "a\nb\n"), format!("a\n{BLOCK}b\n"));
+        assert_eq!(
+            edited(&block.clone().insert_after("^a"), "a\nb\n"),
+            format!("a\n{BLOCK}b\n")
+        );
         assert_eq!(edited(&block.clone().at_start(), "a\n"), format!("{BLOCK}a\n"));
         let twice = edited(&block, &edited(&block, "a"));
         assert_eq!(twice, format!("a\n{BLOCK}"));
@@ -181,7 +184,8 @@ mod tests {
     fn ansibles_block_is_taken_over() {
         let text = "# BEGIN ANSIBLE MANAGED BLOCK - SYSTEM LIMITS\n* soft nofile 1\n# END ANSIBLE MANAGED BLOCK - SYSTEM LIMITS\n";
         let block = |limit: &str| {
-            Block::new("/f", format!("* soft nofile {limit}\n")).marker("# {mark} ANSIBLE MANAGED BLOCK - SYSTEM LIMITS")
+            Block::new("/f", format!("* soft nofile {limit}\n"))
+                .marker("# {mark} ANSIBLE MANAGED BLOCK - SYSTEM LIMITS")
         };
         let answers = t::file(Answers::new(), "/f", 0o644, "root", "root", text);
         expect_nothing(&block("1"), &answers);

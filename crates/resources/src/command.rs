@@ -13,9 +13,7 @@ use crate::probe::command::AskCommand;
 use crate::probe::file::{FileAsk, FileState};
 use crate::settle::settle;
 use mosip_prov_engine::shell::{quote, quote_all};
-use mosip_prov_engine::{
-    Answers, Ask, Change, Content, DecideError, Decision, Question, Resource, Shell, Touch,
-};
+use mosip_prov_engine::{Answers, Ask, Change, Content, DecideError, Decision, Question, Resource, Shell, Touch};
 use std::time::Duration;
 
 /// A command on the target.
@@ -234,8 +232,16 @@ mod tests {
         let guard = "cd -- /opt 2>/dev/null || exit 1\ntest -e y";
         let change = expect_change(&command, &t::command(absent.clone(), guard, 1, ""));
         assert_eq!(t::scripts(&change), "cd -- /opt || exit\nmake");
-        assert_eq!(expect_nothing(&command, &t::command(absent, guard, 0, "")), "`test -e y` holds");
-        let there = t::command(t::directory(Answers::new(), "/opt/x", 0o755, "root", "root"), guard, 1, "");
+        assert_eq!(
+            expect_nothing(&command, &t::command(absent, guard, 0, "")),
+            "`test -e y` holds"
+        );
+        let there = t::command(
+            t::directory(Answers::new(), "/opt/x", 0o755, "root", "root"),
+            guard,
+            1,
+            "",
+        );
         assert_eq!(expect_nothing(&command, &there), "/opt/x is there");
     }
 
@@ -249,7 +255,9 @@ mod tests {
 
     #[test]
     fn a_secret_on_standard_input_is_not_shown() {
-        let command = Command::new("chpasswd").stdin(Content::sensitive("root:s3cret")).env("A", "b c");
+        let command = Command::new("chpasswd")
+            .stdin(Content::sensitive("root:s3cret"))
+            .env("A", "b c");
         let change = expect_change(&command, &Answers::new());
         assert!(!format!("{change:?}{command:?}").contains("s3cret"));
         assert_eq!(t::scripts(&change), "A='b c'; export A\nchpasswd");

@@ -47,9 +47,11 @@ impl Resource for CopyFirst {
             return Ok(Decision::nothing(format!("{to} is there already and is kept")));
         }
         let is_file = match answers.get(&FileAsk::new(from.as_str()))? {
-            FileState::Entry(entry) | FileState::Link { leads_to: Some((_, entry)), .. } => {
-                entry.kind == EntryKind::Regular
-            }
+            FileState::Entry(entry)
+            | FileState::Link {
+                leads_to: Some((_, entry)),
+                ..
+            } => entry.kind == EntryKind::Regular,
             _ => false,
         };
         if !is_file {
@@ -103,7 +105,12 @@ mod tests {
         let change = expect_change(&keep, &t::file_absent(answers, &path("orig")));
         let run = || {
             let script = t::scripts(&change);
-            std::process::Command::new("sh").args(["-c", &script]).output().expect("sh").status.success()
+            std::process::Command::new("sh")
+                .args(["-c", &script])
+                .output()
+                .expect("sh")
+                .status
+                .success()
         };
         assert!(run());
         std::fs::write(path("it's"), "second").expect("written");

@@ -209,7 +209,10 @@ impl File {
                     }
                 })
             }
-            FileState::Link { target, leads_to: Some((_, entry)) } if entry.kind == EntryKind::Directory => {
+            FileState::Link {
+                target,
+                leads_to: Some((_, entry)),
+            } if entry.kind == EntryKind::Directory => {
                 Ok(match plan::attributes_change(path, &entry, &self.attributes) {
                     None => Decision::nothing(format!("{path} is a link to the folder {target}")),
                     Some((differences, script)) => {

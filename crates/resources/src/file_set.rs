@@ -14,9 +14,7 @@ use crate::file::File;
 use crate::file::plan::{self, Planned};
 use crate::settle::settle;
 use mosip_prov_engine::shell::quote;
-use mosip_prov_engine::{
-    Answers, Change, DecideError, Decision, Question, Resource, Shell, Touch, WriteFiles,
-};
+use mosip_prov_engine::{Answers, Change, DecideError, Decision, Question, Resource, Shell, Touch, WriteFiles};
 
 /// Files written together.
 #[derive(Debug, Clone, Default)]
@@ -75,11 +73,17 @@ impl FileSet {
             arguments.push(quote(&file.path).into_owned());
             match plan::plan(file, answers)? {
                 Planned::Same { .. } => continue,
-                Planned::Attributes { differences: more, script } => {
+                Planned::Attributes {
+                    differences: more,
+                    script,
+                } => {
                     differences.extend(more);
                     scripts.push((file.path.as_str(), script));
                 }
-                Planned::Write { differences: more, file: candidate } => {
+                Planned::Write {
+                    differences: more,
+                    file: candidate,
+                } => {
                     differences.extend(more);
                     touches.extend(candidate.keep_first.clone().map(Touch::Path));
                     candidates.push(candidate);
@@ -101,7 +105,11 @@ impl FileSet {
             .map(|c| c.path.as_str())
             .chain(scripts.iter().map(|(path, _)| *path))
             .collect();
-        let verb = if candidates.is_empty() { "set mode and owner of" } else { "write" };
+        let verb = if candidates.is_empty() {
+            "set mode and owner of"
+        } else {
+            "write"
+        };
         let mut change = Change::new(format!("{verb} {}", names.join(", ")));
         if !candidates.is_empty() {
             let validate = self
@@ -145,7 +153,9 @@ mod tests {
     fn only_what_differs_is_written_and_the_check_sees_all() {
         expect_nothing(&set(), &answers("cert", "key", 0o600, "conf"));
         let change = expect_change(&set(), &answers("old", "key", 0o600, "old"));
-        let [Step::WriteFiles(write)] = change.steps.as_slice() else { panic!("{change:?}") };
+        let [Step::WriteFiles(write)] = change.steps.as_slice() else {
+            panic!("{change:?}")
+        };
         let paths: Vec<&str> = write.files.iter().map(|f| f.path.as_str()).collect();
         assert_eq!(paths, ["/e/cert", "/e/conf"]);
         assert_eq!(

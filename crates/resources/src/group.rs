@@ -87,12 +87,20 @@ impl Resource for Group {
                 if let Some(wanted) = wanted {
                     script.push_str(&format!(" -g {wanted}"));
                 }
-                change("make", Shown::Absent, Shown::text("present"), format!("{script} -- {word}"))
+                change(
+                    "make",
+                    Shown::Absent,
+                    Shown::text("present"),
+                    format!("{script} -- {word}"),
+                )
             }
             (None, false, _) => Decision::nothing(format!("{what} does not exist")),
-            (Some(_), false, _) => {
-                change("remove", Shown::text("present"), Shown::Absent, format!("groupdel -- {word}"))
-            }
+            (Some(_), false, _) => change(
+                "remove",
+                Shown::text("present"),
+                Shown::Absent,
+                format!("groupdel -- {word}"),
+            ),
         };
         settle(answers, &self.questions(), Ok(decision))
     }
@@ -110,8 +118,14 @@ mod tests {
         expect_nothing(&Group::present("docker"), &there);
         expect_nothing(&Group::absent("docker"), &missing);
         let script = |group: &Group, answers| t::scripts(&expect_change(group, answers));
-        assert_eq!(script(&Group::present("docker").system(), &missing), "groupadd -r -- docker");
-        assert_eq!(script(&Group::present("docker").gid(7), &there), "groupmod -g 7 -- docker");
+        assert_eq!(
+            script(&Group::present("docker").system(), &missing),
+            "groupadd -r -- docker"
+        );
+        assert_eq!(
+            script(&Group::present("docker").gid(7), &there),
+            "groupmod -g 7 -- docker"
+        );
         assert_eq!(script(&Group::absent("docker"), &there), "groupdel -- docker");
     }
 }

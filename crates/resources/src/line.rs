@@ -155,7 +155,11 @@ pub(crate) fn insert(lines: &mut Vec<String>, place: &Place, new: Vec<String>) -
         Place::After(text) => matching(text, lines)?.map_or(lines.len(), |at| at + 1),
         Place::Before(text) => matching(text, lines)?.unwrap_or(lines.len()),
     };
-    if let Some(last) = at.checked_sub(1).and_then(|before| lines.get_mut(before)).filter(|line| !line.ends_with('\n')) {
+    if let Some(last) = at
+        .checked_sub(1)
+        .and_then(|before| lines.get_mut(before))
+        .filter(|line| !line.ends_with('\n'))
+    {
         last.push('\n');
     }
     lines.splice(at..at, new);
@@ -195,7 +199,10 @@ impl Edit<'_> {
         let ask = Self::ask(self.path);
         match answers.get(&ask)? {
             FileState::Entry(entry) => self.rewrite(self.path, &entry, edit),
-            FileState::Link { leads_to: Some((path, entry)), .. } => self.rewrite(&path, &entry, edit),
+            FileState::Link {
+                leads_to: Some((path, entry)),
+                ..
+            } => self.rewrite(&path, &entry, edit),
             FileState::Absent { .. } | FileState::Blocked { .. } if !self.present => {
                 Ok(Decision::nothing(format!("{} is not there", self.path)))
             }
@@ -349,7 +356,9 @@ mod tests {
     fn the_file_keeps_its_mode_and_owner_and_links_are_followed() {
         let answers = t::file(Answers::new(), "/f", 0o600, "1000", "root", "a\n");
         let change = expect_change(&Line::new("/f", "b"), &answers);
-        let [Step::WriteFiles(write)] = change.steps.as_slice() else { panic!() };
+        let [Step::WriteFiles(write)] = change.steps.as_slice() else {
+            panic!()
+        };
         assert_eq!((write.files[0].mode, write.files[0].owner.as_str()), (0o600, "1000"));
         let answers = t::link_to_file(Answers::new(), "/f", "/real", "a\n");
         let change = expect_change(&Line::new("/f", "b"), &answers);

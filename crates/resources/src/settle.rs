@@ -43,12 +43,16 @@ mod tests {
         assert!(matches!(decided, Ok(Decision::Nothing { .. })));
         let decided = settle(&elsewhere, &questions, Ok(Decision::nothing("it is there")));
         assert!(matches!(decided, Ok(Decision::Nothing { .. })));
-        let Ok(Decision::Unknown { reason }) = settle(&pending, &questions, Ok(Decision::nothing("it is there"))) else {
+        let Ok(Decision::Unknown { reason }) = settle(&pending, &questions, Ok(Decision::nothing("it is there")))
+        else {
             panic!("not unknown");
         };
         assert_eq!(reason, "it is there, but \"make /a\" comes first and may change that");
         let impossible = || Err(DecideError::impossible("no folder /a"));
         assert!(settle(&calm, &questions, impossible()).is_err());
-        assert!(matches!(settle(&pending, &questions, impossible()), Ok(Decision::Unknown { .. })));
+        assert!(matches!(
+            settle(&pending, &questions, impossible()),
+            Ok(Decision::Unknown { .. })
+        ));
     }
 }

@@ -33,7 +33,10 @@ impl From<TemplateError> for DecideError {
 /// Renders `text`, a template called `name` in errors, with the fields of `context`.
 pub fn render(name: &str, text: &str, context: &impl Serialize) -> Result<String, TemplateError> {
     let mut environment = Environment::new();
-    let syntax = SyntaxConfig::builder().trim_blocks(true).keep_trailing_newline(true).build();
+    let syntax = SyntaxConfig::builder()
+        .trim_blocks(true)
+        .keep_trailing_newline(true)
+        .build();
     environment.set_syntax(syntax.map_err(|error| TemplateError {
         name: name.to_owned(),
         line: None,
@@ -105,6 +108,11 @@ mod tests {
         let context: BTreeMap<&str, &str> = BTreeMap::new();
         let error = render("nginx.conf", "a\n{{ nowhere }}\n", &context).expect_err("undefined");
         assert_eq!((error.name.as_str(), error.line), ("nginx.conf", Some(2)));
-        assert!(error.to_string().starts_with("template nginx.conf, line 2: undefined value"), "{error}");
+        assert!(
+            error
+                .to_string()
+                .starts_with("template nginx.conf, line 2: undefined value"),
+            "{error}"
+        );
     }
 }

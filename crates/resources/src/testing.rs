@@ -44,14 +44,7 @@ pub fn absent_below(answers: Answers, path: &str, folder: &str) -> Answers {
 }
 
 /// A regular file is at `path`.
-pub fn file(
-    answers: Answers,
-    path: &str,
-    mode: u32,
-    owner: &str,
-    group: &str,
-    content: impl AsRef<[u8]>,
-) -> Answers {
+pub fn file(answers: Answers, path: &str, mode: u32, owner: &str, group: &str, content: impl AsRef<[u8]>) -> Answers {
     let content = content.as_ref();
     let line = format!(
         "regular {mode:o} {} {} {} {owner}:{group} {}",
@@ -70,13 +63,21 @@ pub fn file(
 
 /// A folder is at `path`.
 pub fn directory(answers: Answers, path: &str, mode: u32, owner: &str, group: &str) -> Answers {
-    let line = format!("directory {mode:o} 4096 {} {} {owner}:{group} -", number(owner), number(group));
+    let line = format!(
+        "directory {mode:o} 4096 {} {} {owner}:{group} -",
+        number(owner),
+        number(group)
+    );
     at(answers, path, &line, None)
 }
 
 /// A symbolic link to `target` is at `path`; it leads nowhere.
 pub fn dangling_link(answers: Answers, path: &str, target: &str) -> Answers {
-    let line = format!("link 777 1 0 0 root:root {} {}\ndangling", BASE64.encode(target), BASE64.encode(""));
+    let line = format!(
+        "link 777 1 0 0 root:root {} {}\ndangling",
+        BASE64.encode(target),
+        BASE64.encode("")
+    );
     at(answers, path, &line, None)
 }
 
@@ -159,7 +160,11 @@ pub fn user_absent(answers: Answers, name: &str) -> Answers {
 
 /// The group `name` exists, or not.
 pub fn group(answers: Answers, name: &str, exists: bool) -> Answers {
-    let raw = if exists { format!("{name}:x:1001:") } else { "absent".to_owned() };
+    let raw = if exists {
+        format!("{name}:x:1001:")
+    } else {
+        "absent".to_owned()
+    };
     answers.with(AskGroup(name.to_owned()).question(), raw)
 }
 
@@ -254,8 +259,12 @@ fn run(shell: &[&str], script: &str) -> Option<std::process::Output> {
 /// What the questions of `probe` print on this machine, asked with `shell` (see [`sh_available`]) as the engine asks
 /// them: standard output and standard error together, within a command substitution. Panics when they fail.
 pub fn ask_with(shell: &[&str], probe: &dyn Probe, subjects: &[&str]) -> String {
-    let script = format!("o=$({{ {}\n}} 2>&1) || exit\nprintf '%s\\n' \"$o\"\n", probe.script(subjects));
+    let script = format!(
+        "o=$({{ {}\n}} 2>&1) || exit\nprintf '%s\\n' \"$o\"\n",
+        probe.script(subjects)
+    );
     let output = run(shell, &script).expect("the shell starts");
     assert!(output.status.success(), "{shell:?} fails: {output:?}");
-    String::from_utf8(output.stdout).expect("text")
+    let text = String::from_utf8(output.stdout).expect("text");
+    text.trim_end_matches('\n').to_owned()
 }

@@ -121,7 +121,9 @@ impl Resource for Unit {
         if !state.exists() {
             let unwanted = self.running != Some(true) && self.act.is_none();
             if unwanted && matches!(self.enablement, Some(Enablement::Disabled) | None) && self.running.is_some() {
-                let nothing = Ok(Decision::nothing(format!("there is no unit {name}, so it does not run")));
+                let nothing = Ok(Decision::nothing(format!(
+                    "there is no unit {name}, so it does not run"
+                )));
                 return settle(answers, &self.questions(), nothing);
             }
             if answers.pending_for(&self.ask().question()).is_some() {
@@ -164,7 +166,11 @@ impl Unit {
             script.insert(0, "systemctl daemon-reload".into());
         }
         let of_boot = format!("start of {name} with the machine");
-        let file = if state.file.is_empty() { "no unit file" } else { state.file.as_str() };
+        let file = if state.file.is_empty() {
+            "no unit file"
+        } else {
+            state.file.as_str()
+        };
         match self.enablement {
             Some(Enablement::Enabled) if !is_enabled(&state.file) => {
                 todo.push("enable".into());
@@ -224,7 +230,10 @@ impl Unit {
 
 fn is_enabled(file: &str) -> bool {
     // static, indirect, generated and alias cannot be enabled by themselves and are no mistake: systemctl(1).
-    matches!(file, "enabled" | "static" | "alias" | "indirect" | "generated" | "transient")
+    matches!(
+        file,
+        "enabled" | "static" | "alias" | "indirect" | "generated" | "transient"
+    )
 }
 
 fn is_up(state: &UnitState) -> bool {
@@ -264,7 +273,10 @@ mod tests {
     #[test]
     fn a_running_and_enabled_unit_is_left_alone() {
         let answers = t::unit(Answers::new(), "nginx", "active", "enabled");
-        assert_eq!(expect_nothing(&nginx(), &answers), "nginx.service is active and enabled");
+        assert_eq!(
+            expect_nothing(&nginx(), &answers),
+            "nginx.service is active and enabled"
+        );
         let answers = t::unit(Answers::new(), "nginx", "active", "static");
         expect_nothing(&nginx(), &answers);
     }
@@ -292,10 +304,16 @@ mod tests {
     #[test]
     fn handlers_always_act() {
         let answers = t::unit(Answers::new(), "nginx", "active", "enabled");
-        assert_eq!(expect_change(&Unit::restarted("nginx"), &answers).summary, "restart nginx.service");
+        assert_eq!(
+            expect_change(&Unit::restarted("nginx"), &answers).summary,
+            "restart nginx.service"
+        );
         assert!(t::scripts(&expect_change(&Unit::reloaded("nginx"), &answers)).contains("systemctl reload-or-restart"));
         let answers = t::unit(Answers::new(), "nginx", "inactive", "enabled");
-        assert_eq!(expect_change(&Unit::reloaded("nginx"), &answers).summary, "start nginx.service");
+        assert_eq!(
+            expect_change(&Unit::reloaded("nginx"), &answers).summary,
+            "start nginx.service"
+        );
     }
 
     #[test]

@@ -137,10 +137,17 @@ impl User {
         option("-s", self.shell.clone());
         option(
             "-G",
-            self.groups.as_ref().map(|(groups, _)| groups.join(",")).filter(|groups| !groups.is_empty()),
+            self.groups
+                .as_ref()
+                .map(|(groups, _)| groups.join(","))
+                .filter(|groups| !groups.is_empty()),
         );
         script.push_str(&format!(" -- {}", quote(&self.name)));
-        self.change("make", vec![(String::new(), Shown::Absent, Shown::text("present"))], script)
+        self.change(
+            "make",
+            vec![(String::new(), Shown::Absent, Shown::text("present"))],
+            script,
+        )
     }
 
     fn modify(&self, entry: &UserEntry) -> Result<Decision, DecideError> {
@@ -175,8 +182,11 @@ impl User {
                     let after = [before.as_str(), missing.join(" ").as_str()].join(" ");
                     ("-a -G", missing.join(","), after.trim().to_owned())
                 } else {
-                    let list: Vec<&str> =
-                        wanted.iter().filter(|g| Some(*g) != primary).map(String::as_str).collect();
+                    let list: Vec<&str> = wanted
+                        .iter()
+                        .filter(|g| Some(*g) != primary)
+                        .map(String::as_str)
+                        .collect();
                     ("-G", list.join(","), list.join(" "))
                 };
                 differences.push(("groups of ".into(), Shown::text(before), Shown::text(after)));
@@ -202,9 +212,18 @@ mod tests {
         let script = |user: &User| t::scripts(&expect_change(user, &answers));
         expect_nothing(&User::present("ubuntu").groups(["adm"], true), &answers);
         expect_nothing(&User::present("ubuntu").groups(["adm"], false), &answers);
-        assert_eq!(script(&User::present("ubuntu").groups(["docker"], true)), "usermod -a -G docker -- ubuntu");
-        assert_eq!(script(&User::present("ubuntu").groups(["docker"], false)), "usermod -G docker -- ubuntu");
-        assert_eq!(script(&User::present("ubuntu").groups(Vec::<String>::new(), false)), "usermod -G '' -- ubuntu");
+        assert_eq!(
+            script(&User::present("ubuntu").groups(["docker"], true)),
+            "usermod -a -G docker -- ubuntu"
+        );
+        assert_eq!(
+            script(&User::present("ubuntu").groups(["docker"], false)),
+            "usermod -G docker -- ubuntu"
+        );
+        assert_eq!(
+            script(&User::present("ubuntu").groups(Vec::<String>::new(), false)),
+            "usermod -G '' -- ubuntu"
+        );
     }
 
     #[test]
@@ -212,7 +231,12 @@ mod tests {
         let missing = t::user_absent(Answers::new(), "svc");
         let script = |user: &User| t::scripts(&expect_change(user, &missing));
         assert_eq!(
-            script(&User::present("svc").system().shell("/usr/sbin/nologin").home("/var/lib/svc")),
+            script(
+                &User::present("svc")
+                    .system()
+                    .shell("/usr/sbin/nologin")
+                    .home("/var/lib/svc")
+            ),
             "useradd -r -d /var/lib/svc -s /usr/sbin/nologin -- svc"
         );
         expect_nothing(&User::absent("svc"), &missing);

@@ -100,7 +100,11 @@ impl Resource for WaitFor {
             return Ok(Decision::nothing(reason));
         }
         // Nothing that would bring it about has been carried out: waiting would be in vain.
-        let pending = self.questions().iter().find_map(|q| answers.pending_for(q)).map(str::to_owned);
+        let pending = self
+            .questions()
+            .iter()
+            .find_map(|q| answers.pending_for(q))
+            .map(str::to_owned);
         Ok(match pending {
             Some(task) => Decision::unknown(format!("{reason}, but \"{task}\" comes first and may change that")),
             None => Decision::NotYet { reason },
@@ -122,11 +126,16 @@ mod tests {
     fn it_is_not_yet_until_it_is() {
         let wait = WaitFor::path("/run/x.sock");
         let missing = t::file_absent(Answers::new(), "/run/x.sock");
-        assert!(matches!(wait.decide(&missing), Ok(Decision::NotYet { reason }) if reason == "/run/x.sock is not there"));
+        assert!(
+            matches!(wait.decide(&missing), Ok(Decision::NotYet { reason }) if reason == "/run/x.sock is not there")
+        );
         expect_nothing(&wait.clone().absent(), &missing);
         expect_unknown(&wait, &missing.with_pending("start x", vec![Touch::Everything]));
         let port = WaitFor::port("localhost", 80).for_at_most(Duration::from_secs(5));
-        let ask = AskPort { host: "localhost".into(), port: 80 };
+        let ask = AskPort {
+            host: "localhost".into(),
+            port: 80,
+        };
         expect_nothing(&port, &Answers::new().with(ask.question(), "open"));
         assert_eq!(port.patience().at_most, Duration::from_secs(5));
     }

@@ -486,7 +486,10 @@ impl<'r> HostRun<'r> {
 
     /// The way to `machine` failed during `id`: this host is out, as unreachable or as failed.
     fn lost(&mut self, id: &TaskId, machine: &str, error: &TransportError) -> End {
-        let failure = transport_failure(error);
+        let mut failure = transport_failure(error);
+        if machine != self.name.as_ref() {
+            failure.message = format!("{machine}: {}", failure.message);
+        }
         if machine == self.name.as_ref() && error.is_unreachable() {
             self.shared.emitter.send(EventKind::HostUnreachable {
                 host: self.name.to_string(),

@@ -33,7 +33,13 @@ impl Attributes {
     /// With what is there as defaults.
     pub fn or_as(&self, entry: &Entry) -> FullAttributes {
         // The number when the name is unknown to the host: chown would refuse the name.
-        let name = |name: &str, number: u32| if name == "UNKNOWN" { number.to_string() } else { name.to_owned() };
+        let name = |name: &str, number: u32| {
+            if name == "UNKNOWN" {
+                number.to_string()
+            } else {
+                name.to_owned()
+            }
+        };
         FullAttributes {
             mode: self.mode.unwrap_or(entry.mode),
             owner: self.owner.clone().unwrap_or_else(|| name(&entry.owner, entry.uid)),
@@ -61,9 +67,17 @@ impl FullAttributes {
 
 /// What has to happen for a file with content.
 pub(crate) enum Planned {
-    Same { reason: String },
-    Attributes { differences: Vec<Difference>, script: String },
-    Write { differences: Vec<Difference>, file: FileToWrite },
+    Same {
+        reason: String,
+    },
+    Attributes {
+        differences: Vec<Difference>,
+        script: String,
+    },
+    Write {
+        differences: Vec<Difference>,
+        file: FileToWrite,
+    },
 }
 
 fn difference(what: String, before: Shown, after: Shown) -> Difference {
@@ -78,10 +92,18 @@ fn attribute_differences(path: &str, entry: &Entry, wanted: &Attributes) -> Vec<
         differences.push(difference(format!("mode of {path}"), shown(entry.mode), shown(mode)));
     }
     if let Some(owner) = wanted.owner.as_deref().filter(|owner| !entry.is_owned_by(owner)) {
-        differences.push(difference(format!("owner of {path}"), Shown::text(&entry.owner), Shown::text(owner)));
+        differences.push(difference(
+            format!("owner of {path}"),
+            Shown::text(&entry.owner),
+            Shown::text(owner),
+        ));
     }
     if let Some(group) = wanted.group.as_deref().filter(|group| !entry.is_of_group(group)) {
-        differences.push(difference(format!("group of {path}"), Shown::text(&entry.group), Shown::text(group)));
+        differences.push(difference(
+            format!("group of {path}"),
+            Shown::text(&entry.group),
+            Shown::text(group),
+        ));
     }
     differences
 }
@@ -117,14 +139,20 @@ fn shown_entry(entry: &Entry, sensitive: bool) -> Shown {
 pub(crate) fn plan(file: &File, answers: &Answers) -> Result<Planned, DecideError> {
     let path = &file.path;
     let Wanted::Content(source) = &file.wanted else {
-        return Err(DecideError::impossible(format!("{path}: only a file with content can be one of several")));
+        return Err(DecideError::impossible(format!(
+            "{path}: only a file with content can be one of several"
+        )));
     };
     let ask = file.ask();
     let state = answers.get(&ask)?;
     let content = source.make(answers)?;
     let sensitive = file.is_sensitive() || content.is_sensitive();
     let write = |before: Vec<Difference>, attributes: FullAttributes| {
-        let content = if sensitive { Content::sensitive(content.bytes().clone()) } else { content.clone() };
+        let content = if sensitive {
+            Content::sensitive(content.bytes().clone())
+        } else {
+            content.clone()
+        };
         Planned::Write {
             differences: before,
             file: FileToWrite {
@@ -251,8 +279,28 @@ pub(crate) fn blocked(path: &str, by: &str) -> DecideError {
 /// The root and the system's folders directly below it.
 pub(crate) fn is_system_folder(path: &str) -> bool {
     const FOLDERS: [&str; 22] = [
-        "bin", "boot", "dev", "etc", "home", "lib", "lib32", "lib64", "libx32", "lost+found", "media", "mnt", "opt",
-        "proc", "root", "run", "sbin", "snap", "srv", "sys", "tmp", "usr",
+        "bin",
+        "boot",
+        "dev",
+        "etc",
+        "home",
+        "lib",
+        "lib32",
+        "lib64",
+        "libx32",
+        "lost+found",
+        "media",
+        "mnt",
+        "opt",
+        "proc",
+        "root",
+        "run",
+        "sbin",
+        "snap",
+        "srv",
+        "sys",
+        "tmp",
+        "usr",
     ];
     let mut parts = path.split('/').filter(|part| !part.is_empty() && *part != ".");
     match (parts.next(), parts.next()) {

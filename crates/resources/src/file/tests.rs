@@ -12,7 +12,10 @@ fn motd(content: &str) -> File {
 #[test]
 fn a_right_file_is_left_alone() {
     let answers = t::file(Answers::new(), MOTD, 0o644, "root", "root", "hello\n");
-    assert_eq!(expect_nothing(&motd("hello\n"), &answers), "/etc/motd has the right content, mode and owner");
+    assert_eq!(
+        expect_nothing(&motd("hello\n"), &answers),
+        "/etc/motd has the right content, mode and owner"
+    );
 }
 
 #[test]
@@ -23,11 +26,19 @@ fn a_difference_of_content_is_shown_and_written_with_what_is_not_asked_for_kept(
         format!("{:?}", change.differences),
         r#"[Difference { what: "content of /etc/motd", before: "old\n", after: "new\n" }]"#
     );
-    let [Step::WriteFiles(write)] = change.steps.as_slice() else { panic!("{change:?}") };
+    let [Step::WriteFiles(write)] = change.steps.as_slice() else {
+        panic!("{change:?}")
+    };
     let file = &write.files[0];
-    assert_eq!((file.mode, file.owner.as_str(), file.group.as_str()), (0o604, "adm", "adm"));
+    assert_eq!(
+        (file.mode, file.owner.as_str(), file.group.as_str()),
+        (0o604, "adm", "adm")
+    );
     assert_eq!(file.keep_first.as_deref(), Some("/etc/motd.orig"));
-    assert_eq!(change.touches, [Touch::Path(MOTD.into()), Touch::Path("/etc/motd.orig".into())]);
+    assert_eq!(
+        change.touches,
+        [Touch::Path(MOTD.into()), Touch::Path("/etc/motd.orig".into())]
+    );
 }
 
 #[test]
@@ -35,7 +46,10 @@ fn mode_and_owner_alone_are_set_without_a_rewrite() {
     let answers = t::file(Answers::new(), MOTD, 0o600, "adm", "root", "hello\n");
     let change = expect_change(&motd("hello\n"), &answers);
     assert_eq!(change.differences.len(), 2);
-    assert_eq!(t::scripts(&change), "chown -- root:root /etc/motd && chmod 0644 /etc/motd");
+    assert_eq!(
+        t::scripts(&change),
+        "chown -- root:root /etc/motd && chmod 0644 /etc/motd"
+    );
 }
 
 #[test]
@@ -47,7 +61,10 @@ fn a_secret_is_masked_and_its_content_not_asked_for() {
     );
     let change = expect_change(&file, &answers);
     assert!(!format!("{change:?}").contains("s3cret"));
-    assert_eq!((&change.differences[0].before, &change.differences[0].after), (&Shown::Masked, &Shown::Masked));
+    assert_eq!(
+        (&change.differences[0].before, &change.differences[0].after),
+        (&Shown::Masked, &Shown::Masked)
+    );
 }
 
 #[test]
@@ -56,7 +73,12 @@ fn what_is_not_text_or_too_large_is_not_shown() {
     let large = "x".repeat(CONTENT_LIMIT as usize + 1);
     let change = expect_change(&motd(&large), &answers);
     assert_eq!(change.differences[0].before, Shown::Binary { bytes: 2 });
-    assert_eq!(change.differences[0].after, Shown::Binary { bytes: CONTENT_LIMIT + 1 });
+    assert_eq!(
+        change.differences[0].after,
+        Shown::Binary {
+            bytes: CONTENT_LIMIT + 1
+        }
+    );
 }
 
 #[test]
@@ -103,7 +125,10 @@ fn folders_are_made_and_kept() {
 #[test]
 fn links_are_made_and_turned() {
     let link = File::link("/etc/localtime", "/usr/share/zoneinfo/UTC");
-    expect_nothing(&link, &t::dangling_link(Answers::new(), "/etc/localtime", "/usr/share/zoneinfo/UTC"));
+    expect_nothing(
+        &link,
+        &t::dangling_link(Answers::new(), "/etc/localtime", "/usr/share/zoneinfo/UTC"),
+    );
     let change = expect_change(&link, &t::dangling_link(Answers::new(), "/etc/localtime", "/old"));
     assert_eq!(change.differences[0].before, Shown::text("/old"));
 }
@@ -117,7 +142,10 @@ fn the_system_is_not_removed() {
     }
     assert!(File::absent("/etc/x/../../usr").decide(&Answers::new()).is_err());
     let answers = t::directory(Answers::new(), "/etc/old", 0o755, "root", "root");
-    assert_eq!(t::scripts(&expect_change(&File::absent("/etc/old"), &answers)), "rm -rf -- /etc/old");
+    assert_eq!(
+        t::scripts(&expect_change(&File::absent("/etc/old"), &answers)),
+        "rm -rf -- /etc/old"
+    );
 }
 
 #[test]
@@ -143,7 +171,17 @@ mod on_this_machine {
     fn every_kind_of_path_is_told_apart() {
         let folder = tempfile::tempdir().expect("folder");
         let path = |name: &str| folder.path().join(name).to_str().expect("text").to_owned();
-        let odd = ["plain", "with space", "it's \"$HOME\" `x`", "new\nline", "-n", "ümlaut ☃", "tab\there", "back\\slash", "*"];
+        let odd = [
+            "plain",
+            "with space",
+            "it's \"$HOME\" `x`",
+            "new\nline",
+            "-n",
+            "ümlaut ☃",
+            "tab\there",
+            "back\\slash",
+            "*",
+        ];
         for name in odd {
             fs::write(path(name), name).expect("written");
         }
@@ -156,7 +194,9 @@ mod on_this_machine {
         symlink("no such\nthing", path("dangling")).expect("linked");
         symlink("loop", path("loop")).expect("linked");
         let mut all: Vec<String> = odd.iter().map(|name| path(name)).collect();
-        for name in ["empty", "binary", "large", "folder", "link", "dangling", "loop", "missing", "a/b/c", "plain/x", "loop/x"] {
+        for name in [
+            "empty", "binary", "large", "folder", "link", "dangling", "loop", "missing", "a/b/c", "plain/x", "loop/x",
+        ] {
             all.push(path(name));
         }
         all.push("/proc/self/mounts".into());
@@ -168,32 +208,67 @@ mod on_this_machine {
                 ask(shell, &ContentProbe, &path(name), &all).unwrap_or_else(|e| panic!("{shell:?} {name:?}: {e}"))
             };
             for name in odd {
-                let FileState::Entry(entry) = state(name) else { panic!("{shell:?} {name:?}") };
+                let FileState::Entry(entry) = state(name) else {
+                    panic!("{shell:?} {name:?}")
+                };
                 assert_eq!(entry.digest, Some(digest(name.as_bytes())), "{shell:?} {name:?}");
                 assert_eq!(entry.content.as_deref(), Some(name.as_bytes()), "{shell:?} {name:?}");
             }
-            let FileState::Entry(plain) = state("plain") else { panic!() };
+            let FileState::Entry(plain) = state("plain") else {
+                panic!()
+            };
             assert_eq!((plain.mode, plain.size, plain.kind), (0o4640, 5, EntryKind::Regular));
-            let FileState::Entry(empty) = state("empty") else { panic!() };
+            let FileState::Entry(empty) = state("empty") else {
+                panic!()
+            };
             assert_eq!(empty.content.as_deref(), Some(&b""[..]));
-            let FileState::Entry(binary) = state("binary") else { panic!() };
+            let FileState::Entry(binary) = state("binary") else {
+                panic!()
+            };
             assert_eq!(binary.content.as_deref(), Some(&[0, 255, 10, 10][..]));
-            let FileState::Entry(large) = state("large") else { panic!() };
+            let FileState::Entry(large) = state("large") else {
+                panic!()
+            };
             assert!(large.content.is_none() && large.digest.is_some());
-            let FileState::Entry(dir) = state("folder") else { panic!() };
+            let FileState::Entry(dir) = state("folder") else {
+                panic!()
+            };
             assert_eq!((dir.kind, dir.digest), (EntryKind::Directory, None));
-            let FileState::Link { target, leads_to: Some((real, entry)) } = state("link") else { panic!() };
+            let FileState::Link {
+                target,
+                leads_to: Some((real, entry)),
+            } = state("link")
+            else {
+                panic!()
+            };
             assert_eq!((target.as_str(), entry.digest), ("plain", Some(digest(b"plain"))));
-            assert_eq!(fs::canonicalize(path("plain")).expect("real"), std::path::Path::new(&real));
-            let FileState::Link { target, leads_to: None } = state("dangling") else { panic!() };
+            assert_eq!(
+                fs::canonicalize(path("plain")).expect("real"),
+                std::path::Path::new(&real)
+            );
+            let FileState::Link { target, leads_to: None } = state("dangling") else {
+                panic!()
+            };
             assert_eq!(target, "no such\nthing");
             assert!(matches!(state("loop"), FileState::Link { leads_to: None, .. }));
+            let circle = ask(shell, &FileProbe, &path("loop/x"), &all).expect_err("cannot be told");
+            assert!(circle.contains("symbolic link"), "{shell:?} {circle}");
             let below = folder.path().to_str().expect("text").to_owned();
-            assert_eq!(state("missing"), FileState::Absent { nearest_folder: below.clone() });
+            assert_eq!(
+                state("missing"),
+                FileState::Absent {
+                    nearest_folder: below.clone()
+                }
+            );
             assert_eq!(state("a/b/c"), FileState::Absent { nearest_folder: below });
             assert_eq!(state("plain/x"), FileState::Blocked { by: path("plain") });
             let root = ask(shell, &FileProbe, "/no-such-thing", &all);
-            assert_eq!(root, Ok(FileState::Absent { nearest_folder: "/".into() }));
+            assert_eq!(
+                root,
+                Ok(FileState::Absent {
+                    nearest_folder: "/".into()
+                })
+            );
             let null = ask(shell, &FileProbe, "/dev/null", &all);
             assert!(matches!(null, Ok(FileState::Entry(e)) if e.kind == EntryKind::Other));
         }
@@ -205,15 +280,27 @@ mod on_this_machine {
         let present = folder.path().to_str().expect("text").to_owned();
         let missing = format!("{present}/x");
         for shell in t::sh_available() {
-            assert!(matches!(ask(shell, &FileProbe, &present, &[&present]), Ok(FileState::Entry(_))), "{shell:?}");
-            assert!(matches!(ask(shell, &FileProbe, &missing, &[&missing]), Ok(FileState::Absent { .. })), "{shell:?}");
+            assert!(
+                matches!(ask(shell, &FileProbe, &present, &[&present]), Ok(FileState::Entry(_))),
+                "{shell:?}"
+            );
+            assert!(
+                matches!(
+                    ask(shell, &FileProbe, &missing, &[&missing]),
+                    Ok(FileState::Absent { .. })
+                ),
+                "{shell:?}"
+            );
         }
     }
 
     #[test]
     fn what_may_not_be_seen_is_not_absent() {
         let output = "k=x\nd= 1\nv=\nq=\nc=\n%\nstat: cannot statx '/root/x': Permission denied";
-        assert_eq!(FileProbe.split(output, &["/root/x"]), [Err("/root: Permission denied".to_owned())]);
+        assert_eq!(
+            FileProbe.split(output, &["/root/x"]),
+            [Err("/root: Permission denied".to_owned())]
+        );
         let output = "k=m\nd= 1\nv=\nq=\nc=\n%\nstat: cannot statx '/mnt/x': Input/output error";
         let reason = FileProbe.split(output, &["/mnt/x"]).remove(0).expect_err("no answer");
         assert!(reason.contains("Input/output error"), "{reason}");

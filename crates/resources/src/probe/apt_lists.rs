@@ -105,7 +105,10 @@ mod tests {
     fn ages_are_read() {
         assert_eq!(
             AskAptLists.read("1000 400 500"),
-            Ok(AptLists { age: Some(600), sources_newer: true })
+            Ok(AptLists {
+                age: Some(600),
+                sources_newer: true
+            })
         );
         assert_eq!(AskAptLists.read("1000 never 500").expect("read").age, None);
         assert!(AskAptLists.read("sh: date: not found").is_err());

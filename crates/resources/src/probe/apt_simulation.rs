@@ -2,7 +2,7 @@
 //! the arguments, as `dist-upgrade` or `autoremove --purge`; the answer is the output, or a first line `broken` when
 //! the installed packages do not fit together (an interrupted installation).
 
-use super::{all_failed, shorten};
+use super::{all_failed, shorten, whole_frames};
 use mosip_prov_engine::shell::{frame, split_frames};
 use mosip_prov_engine::{Ask, Probe, Question, RawAnswer, Touch};
 
@@ -85,7 +85,9 @@ impl Ask for AskSimulation {
                 }
                 Some("Del") => {
                     let name = words.next().ok_or_else(|| shorten(line))?;
-                    simulation.deletes.push((name.to_owned(), words.next().unwrap_or("").to_owned()));
+                    simulation
+                        .deletes
+                        .push((name.to_owned(), words.next().unwrap_or("").to_owned()));
                 }
                 _ => {}
             }
@@ -132,7 +134,8 @@ apt-get -s -q -o Debug::NoLocking=1 {arguments}"
     }
 
     fn split(&self, output: &str, subjects: &[&str]) -> Vec<RawAnswer> {
-        match split_frames(output) {
+        let output = whole_frames(output);
+        match split_frames(&output) {
             Ok(frames) if frames.len() == subjects.len() => frames
                 .into_iter()
                 .map(|frame| match frame.status {
@@ -141,7 +144,10 @@ apt-get -s -q -o Debug::NoLocking=1 {arguments}"
                     100 if frame.text.contains("--fix-broken") || frame.text.contains("dpkg --configure -a") => {
                         Ok("broken".into())
                     }
-                    status => Err(format!("apt-get -s failed with status {status}: {}", complaint(frame.text))),
+                    status => Err(format!(
+                        "apt-get -s failed with status {status}: {}",
+                        complaint(frame.text)
+                    )),
                 })
                 .collect(),
             Ok(_) => all_failed(subjects.len(), "the output breaks off"),
@@ -162,7 +168,11 @@ apt-get -s -q -o Debug::NoLocking=1 {arguments}"
 /// The lines with which apt says what is wrong.
 fn complaint(text: &str) -> String {
     let lines: Vec<&str> = text.lines().filter(|line| line.starts_with("E: ")).collect();
-    if lines.is_empty() { shorten(text) } else { lines.join("\n") }
+    if lines.is_empty() {
+        shorten(text)
+    } else {
+        lines.join("\n")
+    }
 }
 
 #[cfg(test)]
@@ -196,7 +206,12 @@ Del nginx 1.22.1-9 [51.2 kB]";
             .collect();
         assert_eq!(
             names,
-            [("libc6", true), ("tzdata", false), ("linux-image-6.1.0-18", false), ("openssl", true)]
+            [
+                ("libc6", true),
+                ("tzdata", false),
+                ("linux-image-6.1.0-18", false),
+                ("openssl", true)
+            ]
         );
         assert_eq!(simulation.installs[0].old.as_deref(), Some("2.36-9+deb12u1"));
         assert_eq!(simulation.installs[2].old, None);
@@ -209,7 +224,10 @@ Del nginx 1.22.1-9 [51.2 kB]";
     #[test]
     fn trouble_is_told_from_a_broken_installation() {
         let output = frames(&[
-            (100, "E: Unmet dependencies. Try 'apt --fix-broken install' with no packages"),
+            (
+                100,
+                "E: Unmet dependencies. Try 'apt --fix-broken install' with no packages",
+            ),
             (100, "Reading…\nE: The list of sources could not be read."),
         ]);
         let answers = SimulationProbe.split(&output, &["upgrade", "dist-upgrade"]);

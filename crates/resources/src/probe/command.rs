@@ -1,6 +1,6 @@
 //! Guards of commands: fragments of `sh` that only read. Each answers its exit status on a line, then its output.
 
-use super::{all_failed, shorten};
+use super::{all_failed, shorten, whole_frames};
 use mosip_prov_engine::shell::{frame, split_frames};
 use mosip_prov_engine::{Ask, Probe, Question, RawAnswer};
 
@@ -46,11 +46,15 @@ impl Probe for CommandProbe {
 
     fn script(&self, subjects: &[&str]) -> String {
         // A subshell each: what one sets or how it exits does not concern the next.
-        subjects.iter().map(|fragment| frame(&format!("(\n{fragment}\n) </dev/null"))).collect()
+        subjects
+            .iter()
+            .map(|fragment| frame(&format!("(\n{fragment}\n) </dev/null")))
+            .collect()
     }
 
     fn split(&self, output: &str, subjects: &[&str]) -> Vec<RawAnswer> {
-        match split_frames(output) {
+        let output = whole_frames(output);
+        match split_frames(&output) {
             Ok(frames) if frames.len() == subjects.len() => frames
                 .into_iter()
                 .map(|frame| match frame.status {
@@ -72,12 +76,24 @@ mod tests {
 
     #[test]
     fn each_has_its_own_status_and_a_missing_tool_is_no_answer() {
-        let subjects = ["exit 3", "echo 'a b'; x=1", "test -z \"$x\"", "no-such-tool-at-all", "command -v no-such-tool"];
+        let subjects = [
+            "exit 3",
+            "echo 'a b'; x=1",
+            "test -z \"$x\"",
+            "no-such-tool-at-all",
+            "command -v no-such-tool",
+        ];
         for shell in sh_available() {
             let answers = CommandProbe.split(&ask_with(shell, &CommandProbe, &subjects), &subjects);
-            assert_eq!(answers[..3], [Ok("3\n".into()), Ok("0\na b".into()), Ok("0\n".into())], "{shell:?}");
+            assert_eq!(
+                answers[..3],
+                [Ok("3\n".into()), Ok("0\na b".into()), Ok("0\n".into())],
+                "{shell:?}"
+            );
             assert!(answers[3].is_err(), "{shell:?}");
-            let silent = AskCommand(String::new()).read(answers[4].as_ref().expect("answer")).expect("understood");
+            let silent = AskCommand(String::new())
+                .read(answers[4].as_ref().expect("answer"))
+                .expect("understood");
             assert_ne!(silent.status, 0, "{shell:?}");
         }
     }

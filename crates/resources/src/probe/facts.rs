@@ -77,10 +77,16 @@ impl Facts {
             "ubuntu" => "Ubuntu".to_owned(),
             other => {
                 let mut chars = other.chars();
-                chars.next().map_or(String::new(), |c| c.to_uppercase().chain(chars).collect())
+                chars
+                    .next()
+                    .map_or(String::new(), |c| c.to_uppercase().chain(chars).collect())
             }
         };
-        let family = if self.is_debian_family() { "Debian" } else { distribution.as_str() };
+        let family = if self.is_debian_family() {
+            "Debian"
+        } else {
+            distribution.as_str()
+        };
         let mut default_ipv4 = indexmap::IndexMap::<Arc<str>, Value>::new();
         if let Some(ipv4) = &self.default_ipv4 {
             default_ipv4.insert("address".into(), Value::str(ipv4.address.to_string()));
@@ -93,7 +99,10 @@ impl Facts {
             ("distribution", text(&distribution)),
             ("distribution_release", text(&self.codename)),
             ("distribution_version", text(&self.version)),
-            ("distribution_major_version", text(self.version.split('.').next().unwrap_or(""))),
+            (
+                "distribution_major_version",
+                text(self.version.split('.').next().unwrap_or("")),
+            ),
             ("os_family", text(family)),
             ("hostname", text(&self.hostname)),
             ("fqdn", text(&self.fqdn)),
@@ -177,7 +186,13 @@ impl Probe for FactsProbe {
     }
 
     fn disturbed_by(&self, _: &str, touch: &Touch) -> bool {
-        const PATHS: [&str; 5] = ["/etc/os-release", "/etc/debian_version", "/etc/hostname", "/etc/hosts", "/etc/machine-id"];
+        const PATHS: [&str; 5] = [
+            "/etc/os-release",
+            "/etc/debian_version",
+            "/etc/hostname",
+            "/etc/hosts",
+            "/etc/machine-id",
+        ];
         PATHS.iter().any(|path| touch.concerns_path(path))
     }
 }
@@ -199,7 +214,9 @@ fn gather(output: &str) -> Option<Facts> {
     }
     let of = |name: &'static str| sections.iter().filter(move |(s, _)| *s == name).map(|(_, line)| *line);
     for line in of("") {
-        let Some((key, value)) = line.split_once('=') else { continue };
+        let Some((key, value)) = line.split_once('=') else {
+            continue;
+        };
         let text = || value.trim().to_owned();
         match key {
             "architecture" => facts.architecture = text(),
@@ -221,7 +238,9 @@ fn gather(output: &str) -> Option<Facts> {
         facts.fqdn = facts.hostname.clone();
     }
     for line in of("[os]") {
-        let Some((key, value)) = line.split_once('=') else { continue };
+        let Some((key, value)) = line.split_once('=') else {
+            continue;
+        };
         let value = value.trim().trim_matches(['"', '\'']);
         match key {
             "ID" => facts.distribution = value.to_owned(),
@@ -234,7 +253,9 @@ fn gather(output: &str) -> Option<Facts> {
     if facts.distribution == "debian" && debian_version.starts_with(|c: char| c.is_ascii_digit()) {
         facts.version = debian_version.to_owned();
     }
-    facts.all_ipv4 = of("[addresses]").filter_map(|line| Some(interface_address(line)?.1)).collect();
+    facts.all_ipv4 = of("[addresses]")
+        .filter_map(|line| Some(interface_address(line)?.1))
+        .collect();
     let table: String = of("[routes]").flat_map(|line| [line, "\n"]).collect();
     let trie: Vec<Ipv4Addr> = local_addresses(of("[trie]"));
     facts.default_ipv4 = of("[get]")
@@ -310,9 +331,8 @@ fn default_of_table<'a>(table: &'a str, own: &[Ipv4Addr]) -> Option<(Ipv4Addr, &
         .filter(|(_, network, mask, _)| *network == 0 && *mask == 0)
         .min_by_key(|(.., metric)| *metric)?;
     let address = own.iter().copied().find(|address| {
-        rows.iter().any(|(name, network, mask, _)| {
-            name == interface && *mask != 0 && u32::from(*address) & mask == *network
-        })
+        rows.iter()
+            .any(|(name, network, mask, _)| name == interface && *mask != 0 && u32::from(*address) & mask == *network)
     })?;
     Some((address, interface))
 }
@@ -333,11 +353,17 @@ mod tests {
              1: lo    inet 127.0.0.1/8 scope host lo\n2: eth0    inet 10.61.0.11/24 brd 10.61.0.255 scope global eth0\n[end]"
         );
         let facts = gather(&output).expect("whole");
-        assert_eq!((facts.distribution.as_str(), facts.version.as_str()), ("debian", "12.4"));
+        assert_eq!(
+            (facts.distribution.as_str(), facts.version.as_str()),
+            ("debian", "12.4")
+        );
         assert_eq!((facts.hostname.as_str(), facts.fqdn.as_str()), ("vm1", "vm1"));
         assert_eq!((facts.vcpus, facts.memtotal_mb), (4, 7961));
         let ipv4 = facts.default_ipv4.clone().expect("a default");
-        assert_eq!((ipv4.address.to_string().as_str(), ipv4.interface.as_str()), ("10.61.0.11", "eth0"));
+        assert_eq!(
+            (ipv4.address.to_string().as_str(), ipv4.interface.as_str()),
+            ("10.61.0.11", "eth0")
+        );
         assert_eq!(facts.all_ipv4, [ipv4.address]);
         assert_eq!(AskFacts.read(&facts.to_raw()), Ok(facts));
     }
@@ -353,7 +379,10 @@ mod tests {
         );
         let facts = gather(&output).expect("whole");
         let ipv4 = facts.default_ipv4.expect("a default");
-        assert_eq!((ipv4.address.to_string().as_str(), ipv4.interface.as_str()), ("10.0.0.7", "eth1"));
+        assert_eq!(
+            (ipv4.address.to_string().as_str(), ipv4.interface.as_str()),
+            ("10.0.0.7", "eth1")
+        );
         assert_eq!(facts.all_ipv4.len(), 1);
     }
 
@@ -369,14 +398,20 @@ mod tests {
         let facts = Facts {
             distribution: "ubuntu".into(),
             version: "22.04".into(),
-            default_ipv4: Some(Ipv4 { address: Ipv4Addr::new(10, 0, 0, 5), interface: "ens3".into() }),
+            default_ipv4: Some(Ipv4 {
+                address: Ipv4Addr::new(10, 0, 0, 5),
+                interface: "ens3".into(),
+            }),
             ..Facts::default()
         };
         let vars = facts.to_vars();
         assert_eq!(vars["ansible_distribution"].value.as_str(), Some("Ubuntu"));
         assert_eq!(vars["ansible_os_family"].value.as_str(), Some("Debian"));
         assert_eq!(vars["ansible_distribution_major_version"].value.as_str(), Some("22"));
-        let address = vars["ansible_facts"].value.get("default_ipv4").and_then(|v| v.get("address"));
+        let address = vars["ansible_facts"]
+            .value
+            .get("default_ipv4")
+            .and_then(|v| v.get("address"));
         assert_eq!(address.and_then(Value::as_str), Some("10.0.0.5"));
     }
 
@@ -386,7 +421,10 @@ mod tests {
             let output = ask_with(shell, &FactsProbe, &["host"]);
             let raw = FactsProbe.split(&output, &["host"]).remove(0).expect("an answer");
             let facts = AskFacts.read(&raw).expect("understood");
-            assert!(facts.vcpus > 0 && facts.memtotal_mb > 0 && !facts.kernel.is_empty(), "{shell:?} {facts:?}");
+            assert!(
+                facts.vcpus > 0 && facts.memtotal_mb > 0 && !facts.kernel.is_empty(),
+                "{shell:?} {facts:?}"
+            );
         }
     }
 }

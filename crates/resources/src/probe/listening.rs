@@ -1,7 +1,7 @@
 //! TCP ports, as seen from the target: its own from the kernel's list of listening sockets, those of others by
 //! connecting. A subject is `HOST PORT`; the answer is `open` or `closed`.
 
-use super::{all_failed, shorten};
+use super::{all_failed, shorten, whole_frames};
 use mosip_prov_engine::shell::{frame, quote, split_frames};
 use mosip_prov_engine::{Ask, Probe, Question, RawAnswer};
 
@@ -88,7 +88,8 @@ impl Probe for PortProbe {
     }
 
     fn split(&self, output: &str, subjects: &[&str]) -> Vec<RawAnswer> {
-        let frames = match split_frames(output) {
+        let output = whole_frames(output);
+        let frames = match split_frames(&output) {
             Ok(frames) => frames,
             Err(reason) => return all_failed(subjects.len(), &reason),
         };
@@ -130,11 +131,19 @@ mod tests {
     fn a_listening_port_is_open_and_a_free_one_closed() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("binds");
         let port = listener.local_addr().expect("address").port();
-        let subjects = [format!("localhost {port}"), "127.0.0.1 1".into(), format!("0.0.0.0 {port}")];
+        let subjects = [
+            format!("localhost {port}"),
+            "127.0.0.1 1".into(),
+            format!("0.0.0.0 {port}"),
+        ];
         let subjects: Vec<&str> = subjects.iter().map(String::as_str).collect();
         for shell in sh_available() {
             let answers = PortProbe.split(&ask_with(shell, &PortProbe, &subjects), &subjects);
-            assert_eq!(answers, [Ok("open".into()), Ok("closed".into()), Ok("open".into())], "{shell:?}");
+            assert_eq!(
+                answers,
+                [Ok("open".into()), Ok("closed".into()), Ok("open".into())],
+                "{shell:?}"
+            );
         }
     }
 }

@@ -31,3 +31,9 @@ pub(crate) fn shorten(text: &str) -> String {
     }
     out.join("\n")
 }
+
+/// The output of framed fragments, as [`mosip_prov_engine::shell::split_frames`] wants it: asking takes the newlines
+/// off the end, and with them the last frame's end when its text is empty.
+pub(crate) fn whole_frames(output: &str) -> String {
+    format!("{}\n\n", output.trim_end_matches('\n'))
+}

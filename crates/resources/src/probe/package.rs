@@ -5,7 +5,7 @@
 //! then `candidate VERSION` when apt knows one, `virtual PROVIDERS` when only others provide it, and `similar NAMES`.
 //! Source of the states: dpkg(1), "Package states".
 
-use super::{all_failed, shorten};
+use super::{all_failed, shorten, whole_frames};
 use mosip_prov_engine::shell::{frame, quote_all, split_frames};
 use mosip_prov_engine::{Ask, Probe, Question, RawAnswer, Touch};
 
@@ -187,7 +187,8 @@ done"#
 }
 
 fn split(output: &str, subjects: &[&str]) -> Vec<RawAnswer> {
-    let frames = match split_frames(output) {
+    let output = whole_frames(output);
+    let frames = match split_frames(&output) {
         Ok(frames) => frames,
         Err(reason) => return all_failed(subjects.len(), &reason),
     };
@@ -198,13 +199,21 @@ fn split(output: &str, subjects: &[&str]) -> Vec<RawAnswer> {
     if !matches!(query.status, 0 | 1) {
         return all_failed(
             subjects.len(),
-            &format!("dpkg-query failed with status {}: {}", query.status, shorten(query.text)),
+            &format!(
+                "dpkg-query failed with status {}: {}",
+                query.status,
+                shorten(query.text)
+            ),
         );
     }
     if let Some(policy) = frames.get(1).filter(|f| f.status != 0) {
         return all_failed(
             subjects.len(),
-            &format!("apt-cache policy failed with status {}: {}", policy.status, shorten(policy.text)),
+            &format!(
+                "apt-cache policy failed with status {}: {}",
+                policy.status,
+                shorten(policy.text)
+            ),
         );
     }
     let policy = frames.get(1).map_or("", |f| f.text);
@@ -281,6 +290,8 @@ fn providers<'a>(subject: &str, showpkg: &'a str) -> Vec<&'a str> {
         if let Some(name) = line.strip_prefix("Package: ") {
             within = name == subject;
             listing = false;
+        } else if line.starts_with("Similar: ") {
+            listing = false;
         } else if line.starts_with("Reverse Provides:") {
             listing = within;
         } else if listing {
@@ -317,18 +328,32 @@ mod tests {
             exim4 4.96 (= )\npostfix 3.7 (= )\nSimilar: nosuch nose nosql";
         let output = frames(&[(1, QUERY), (0, policy), (0, odd)]);
         let nginx = read("nginx", &output, &subjects);
-        assert_eq!(nginx.status, PackageStatus::Installed { version: "1.22.1-9".into() });
+        assert_eq!(
+            nginx.status,
+            PackageStatus::Installed {
+                version: "1.22.1-9".into()
+            }
+        );
         assert_eq!(nginx.candidate.as_deref(), Some("1.22.1-10"));
         assert!(!nginx.held && read("curl", &output, &subjects).held);
-        assert_eq!(read("vim", &output, &subjects).status, PackageStatus::Absent { config_files: true });
-        assert!(matches!(read("mc", &output, &subjects).status, PackageStatus::Broken { .. }));
+        assert_eq!(
+            read("vim", &output, &subjects).status,
+            PackageStatus::Absent { config_files: true }
+        );
+        assert!(matches!(
+            read("mc", &output, &subjects).status,
+            PackageStatus::Broken { .. }
+        ));
         assert_eq!(read("nosuch", &output, &subjects).similar, ["nose", "nosql"]);
         assert_eq!(read("mail-agent", &output, &subjects).providers, ["exim4", "postfix"]);
     }
 
     #[test]
     fn a_broken_database_is_no_absence() {
-        let output = frames(&[(2, "dpkg-query: error: failed to open package info file: Permission denied")]);
+        let output = frames(&[(
+            2,
+            "dpkg-query: error: failed to open package info file: Permission denied",
+        )]);
         let reason = split(&output, &["nginx"]).remove(0).expect_err("not an answer");
         assert!(reason.contains("Permission denied"), "{reason}");
         let output = frames(&[(127, "sh: dpkg-query: not found")]);
@@ -344,8 +369,14 @@ mod tests {
         for shell in sh_available() {
             let output = crate::testing::ask_with(shell, &PackageProbe, &subjects);
             let answers = split(&output, &subjects);
-            assert!(answers[0].as_ref().expect("answer").starts_with("installed 1."), "{shell:?} {answers:?}");
-            assert!(answers[1].as_ref().expect("answer").starts_with("absent"), "{shell:?} {answers:?}");
+            assert!(
+                answers[0].as_ref().expect("answer").starts_with("installed 1."),
+                "{shell:?} {answers:?}"
+            );
+            assert!(
+                answers[1].as_ref().expect("answer").starts_with("absent"),
+                "{shell:?} {answers:?}"
+            );
         }
     }
 }

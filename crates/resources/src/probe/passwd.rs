@@ -3,7 +3,7 @@
 //!
 //! A user answers `absent` or its passwd line, then its groups on a second line; a group `absent` or its group line.
 
-use super::{all_failed, shorten};
+use super::{all_failed, shorten, whole_frames};
 use mosip_prov_engine::shell::{frame, quote, split_frames};
 use mosip_prov_engine::{Ask, Probe, Question, RawAnswer, Touch};
 
@@ -129,7 +129,8 @@ impl Probe for UserProbe {
     }
 
     fn split(&self, output: &str, subjects: &[&str]) -> Vec<RawAnswer> {
-        let frames = match split_frames(output) {
+        let output = whole_frames(output);
+        let frames = match split_frames(&output) {
             Ok(frames) if frames.len() == subjects.len() + 1 => frames,
             Ok(_) => return all_failed(subjects.len(), "the output breaks off"),
             Err(reason) => return all_failed(subjects.len(), &reason),
@@ -169,7 +170,8 @@ impl Probe for GroupProbe {
     }
 
     fn split(&self, output: &str, subjects: &[&str]) -> Vec<RawAnswer> {
-        let frame = match split_frames(output) {
+        let output = whole_frames(output);
+        let frame = match split_frames(&output) {
             Ok(frames) if frames.len() == 1 => frames[0].clone(),
             Ok(_) => return all_failed(subjects.len(), "no answer"),
             Err(reason) => return all_failed(subjects.len(), &reason),
@@ -207,7 +209,11 @@ mod tests {
             let root = AskUser("root".into()).read(answers[0].as_ref().expect("answer"));
             let root = root.expect("understood").expect("there");
             assert_eq!((root.uid, root.groups.first().map(String::as_str)), (0, Some("root")));
-            assert_eq!(answers[1..], [Ok("absent".to_owned()), Ok("absent".to_owned())], "{shell:?}");
+            assert_eq!(
+                answers[1..],
+                [Ok("absent".to_owned()), Ok("absent".to_owned())],
+                "{shell:?}"
+            );
 
             let output = ask_with(shell, &GroupProbe, &["no-such-group", "root"]);
             let answers = GroupProbe.split(&output, &["no-such-group", "root"]);

@@ -1,7 +1,7 @@
 //! systemd units: all in one `systemctl show`. An answer is the unit's `Property=value` lines; a unit that does not
 //! exist answers `LoadState=not-found`.
 
-use super::{all_failed, shorten};
+use super::{all_failed, shorten, whole_frames};
 use mosip_prov_engine::shell::{frame, quote, split_frames};
 use mosip_prov_engine::{Ask, Probe, Question, RawAnswer, Touch};
 
@@ -47,7 +47,17 @@ pub struct AskUnit(
 /// `name` with `.service` when it names no type.
 pub fn full_name(name: &str) -> String {
     const TYPES: [&str; 11] = [
-        "service", "socket", "device", "mount", "automount", "swap", "target", "path", "timer", "slice", "scope",
+        "service",
+        "socket",
+        "device",
+        "mount",
+        "automount",
+        "swap",
+        "target",
+        "path",
+        "timer",
+        "slice",
+        "scope",
     ];
     match name.rsplit_once('.') {
         Some((_, suffix)) if TYPES.contains(&suffix) => name.to_owned(),
@@ -99,7 +109,8 @@ impl Probe for UnitProbe {
     }
 
     fn split(&self, output: &str, subjects: &[&str]) -> Vec<RawAnswer> {
-        let frame = match split_frames(output) {
+        let output = whole_frames(output);
+        let frame = match split_frames(&output) {
             Ok(frames) if frames.len() == 1 => frames[0].clone(),
             Ok(_) => return all_failed(subjects.len(), "no answer"),
             Err(reason) => return all_failed(subjects.len(), &reason),
@@ -122,9 +133,16 @@ impl Probe for UnitProbe {
             Touch::Kind(kind) => *kind == "unit",
             Touch::Thing(kind, name) => *kind == "unit" && name == subject,
             Touch::Path(path) => {
-                ["/etc/systemd", "/run/systemd", "/usr/lib/systemd", "/lib/systemd", "/usr/local/lib/systemd", "/etc/init.d"]
-                    .iter()
-                    .any(|folder| touch.concerns_path(folder) && path.as_str() != "/")
+                [
+                    "/etc/systemd",
+                    "/run/systemd",
+                    "/usr/lib/systemd",
+                    "/lib/systemd",
+                    "/usr/local/lib/systemd",
+                    "/etc/init.d",
+                ]
+                .iter()
+                .any(|folder| touch.concerns_path(folder) && path.as_str() != "/")
                     || path == "/"
             }
             Touch::Everything => true,
@@ -145,7 +163,11 @@ mod tests {
              LoadState=not-found\nActiveState=inactive\nSubState=dead\nUnitFileState=\nNeedDaemonReload=no",
         )]);
         let answers = UnitProbe.split(&output, &["ssh.service", "nginx.service"]);
-        let read = |i: usize| AskUnit("x".into()).read(answers[i].as_ref().expect("answer")).expect("understood");
+        let read = |i: usize| {
+            AskUnit("x".into())
+                .read(answers[i].as_ref().expect("answer"))
+                .expect("understood")
+        };
         assert!(read(0).exists() && read(0).is_active());
         assert!(!read(1).exists() && !read(1).is_active());
     }
