@@ -46,7 +46,10 @@ pub fn dns_name(text: &str) -> Result<String, String> {
         if label.is_empty() || label.len() > 63 {
             return Err("is no DNS name: each part between the dots has 1 to 63 characters".into());
         }
-        if let Some(bad) = label.chars().find(|c| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_')) {
+        if let Some(bad) = label
+            .chars()
+            .find(|c| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_'))
+        {
             return Err(format!("is no DNS name: {bad:?} cannot stand in one"));
         }
         if label.starts_with('-') || label.ends_with('-') {
@@ -84,14 +87,21 @@ impl FromStr for Network {
                 .filter(|p| *p <= longest)
                 .ok_or_else(|| format!("is no network: the number after the slash is 0 to {longest}"))?,
         };
-        Ok(Self { address: masked(address, prefix), prefix })
+        Ok(Self {
+            address: masked(address, prefix),
+            prefix,
+        })
     }
 }
 
 fn masked(address: IpAddr, prefix: u8) -> IpAddr {
     match address {
-        IpAddr::V4(v4) => IpAddr::V4((u32::from(v4) & u32::MAX.checked_shl(32 - u32::from(prefix)).unwrap_or(0)).into()),
-        IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) & u128::MAX.checked_shl(128 - u32::from(prefix)).unwrap_or(0)).into()),
+        IpAddr::V4(v4) => {
+            IpAddr::V4((u32::from(v4) & u32::MAX.checked_shl(32 - u32::from(prefix)).unwrap_or(0)).into())
+        }
+        IpAddr::V6(v6) => {
+            IpAddr::V6((u128::from(v6) & u128::MAX.checked_shl(128 - u32::from(prefix)).unwrap_or(0)).into())
+        }
     }
 }
 
@@ -113,16 +123,23 @@ impl FromStr for Ipv4Range {
 
     /// Reads `10.13.13.2-10.13.13.51`, `10.13.13.0/24` or one address. The error is to stand after the value.
     fn from_str(text: &str) -> Result<Self, String> {
-        const WANTED: &str = "is no range of IPv4 addresses: write it as 10.13.13.2-10.13.13.51, 10.13.13.0/24 or one address";
+        const WANTED: &str =
+            "is no range of IPv4 addresses: write it as 10.13.13.2-10.13.13.51, 10.13.13.0/24 or one address";
         let range = match text.split_once('-') {
             Some((first, last)) => Self {
                 first: first.trim().parse().map_err(|_| WANTED)?,
                 last: last.trim().parse().map_err(|_| WANTED)?,
             },
             None => match text.parse::<Network>() {
-                Ok(Network { address: IpAddr::V4(first), prefix }) => {
+                Ok(Network {
+                    address: IpAddr::V4(first),
+                    prefix,
+                }) => {
                     let size = u32::MAX.checked_shr(u32::from(prefix)).unwrap_or(0);
-                    Self { first, last: (u32::from(first) | size).into() }
+                    Self {
+                        first,
+                        last: (u32::from(first) | size).into(),
+                    }
                 }
                 _ => return Err(WANTED.into()),
             },
@@ -155,7 +172,10 @@ mod tests {
             ("172.16.50.300", Err("is no IP address")),
             ("0.0.0.0", Err("is no address of a machine")),
             ("<node1-private-ip>", Err("is no DNS name: '<' cannot stand in one")),
-            ("a..b", Err("is no DNS name: each part between the dots has 1 to 63 characters")),
+            (
+                "a..b",
+                Err("is no DNS name: each part between the dots has 1 to 63 characters"),
+            ),
             ("", Err("is a cut-off IP address")),
         ] {
             let got = node_address(text);

@@ -59,13 +59,23 @@ mod tests {
     fn run(dir: &Path, says: &str) -> Output {
         let nginx = dir.join("bin/nginx");
         fs::create_dir_all(dir.join("bin")).expect("made");
-        fs::write(&nginx, format!("#!/bin/sh\nshift 3\ncp \"$1\" {}/seen\n{says}\n", dir.display())).expect("written");
+        fs::write(
+            &nginx,
+            format!("#!/bin/sh\nshift 3\ncp \"$1\" {}/seen\n{says}\n", dir.display()),
+        )
+        .expect("written");
         fs::set_permissions(&nginx, fs::Permissions::from_mode(0o755)).expect("set");
         fs::create_dir_all(dir.join("etc")).expect("made");
         let conf = "ssl_certificate /s/fullchain.pem;\nssl_certificate_key /s/privkey.pem;\n# /s/fullchainXpem;\n";
         fs::write(dir.join("etc/.new"), conf).expect("written");
         Command::new("sh")
-            .args(["-c", &test_script("/s/fullchain.pem", "/s/privkey.pem"), "sh", "/s/.cert-new", "/s/.key-new"])
+            .args([
+                "-c",
+                &test_script("/s/fullchain.pem", "/s/privkey.pem"),
+                "sh",
+                "/s/.cert-new",
+                "/s/.key-new",
+            ])
             .arg(dir.join("etc/.new"))
             .env("PATH", format!("{}:/usr/bin:/bin", dir.join("bin").display()))
             .output()
@@ -78,7 +88,10 @@ mod tests {
         let output = run(dir.path(), "exit 0");
         assert!(output.status.success(), "{output:?}");
         let seen = fs::read_to_string(dir.path().join("seen")).expect("kept");
-        assert_eq!(seen, "ssl_certificate /s/.cert-new;\nssl_certificate_key /s/.key-new;\n# /s/fullchainXpem;\n");
+        assert_eq!(
+            seen,
+            "ssl_certificate /s/.cert-new;\nssl_certificate_key /s/.key-new;\n# /s/fullchainXpem;\n"
+        );
         assert_eq!(fs::read_dir(dir.path().join("etc")).expect("there").count(), 1);
     }
 
@@ -89,15 +102,22 @@ mod tests {
         let output = run(dir.path(), says);
         assert_eq!(output.status.code(), Some(1));
         let text = String::from_utf8(output.stdout).expect("text");
-        assert!(text.contains("host not found in upstream \"no.invalid\" in /etc/nginx/nginx.conf:12"), "{text}");
+        assert!(
+            text.contains("host not found in upstream \"no.invalid\" in /etc/nginx/nginx.conf:12"),
+            "{text}"
+        );
         assert!(text.contains("key /s/privkey.pem"), "{text}");
         assert_eq!(fs::read_dir(dir.path().join("etc")).expect("there").count(), 1);
     }
 
     #[test]
     fn a_built_in_stream_module_is_told_from_a_loadable_one() {
-        assert!(has_stream_inside("configure arguments: --with-stream --with-stream_ssl_module"));
-        assert!(!has_stream_inside("configure arguments: --with-stream=dynamic --with-stream_ssl_module"));
+        assert!(has_stream_inside(
+            "configure arguments: --with-stream --with-stream_ssl_module"
+        ));
+        assert!(!has_stream_inside(
+            "configure arguments: --with-stream=dynamic --with-stream_ssl_module"
+        ));
         assert!(!has_stream_inside(""));
     }
 }

@@ -20,7 +20,11 @@ pub fn render(name: &str, template: &str, values: impl Serialize) -> Result<Stri
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
-    let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true).build();
+    let syntax = SyntaxConfig::builder()
+        .trim_blocks(true)
+        .lstrip_blocks(true)
+        .keep_trailing_newline(true)
+        .build();
     let rendered = syntax
         .map(|syntax| environment.set_syntax(syntax))
         .and_then(|()| environment.add_template("front.conf.j2", FRONT))

@@ -101,7 +101,10 @@ mod tests {
     #[test]
     fn beside_the_inventory_comes_before_the_checkout() {
         let dir = tempfile::tempdir().expect("a folder");
-        let (inventory, old) = (dir.path().join("inventory"), dir.path().join("playbooks/roles/nginx/files"));
+        let (inventory, old) = (
+            dir.path().join("inventory"),
+            dir.path().join("playbooks/roles/nginx/files"),
+        );
         put(&old.join(CERTIFICATE));
         put(&old.join(KEY));
         fs::create_dir_all(&inventory).expect("made");
@@ -141,7 +144,12 @@ mod tests {
         let beside = dir.path().join("files/nginx");
         assert!(problem.message.contains(&*beside.to_string_lossy()), "{problem}");
         assert!(problem.message.contains(&*old.to_string_lossy()), "{problem}");
-        assert!(problem.help.expect("help").contains("copy fullchain.pem and privkey.pem into"));
+        assert!(
+            problem
+                .help
+                .expect("help")
+                .contains("copy fullchain.pem and privkey.pem into")
+        );
         put(&old.join("cert.pem"));
         let problem = CertificateFiles::find("nginx", Some(dir.path())).expect_err("none");
         assert!(problem.help.expect("help").contains("must be named"));

@@ -54,7 +54,12 @@ impl Firewall {
             Some(value) => words(value),
         };
         let allowed = addresses(reader, name, &allowed);
-        let interface = map.get("nat_interface").and_then(Value::as_str).unwrap_or("eth0").trim().to_owned();
+        let interface = map
+            .get("nat_interface")
+            .and_then(Value::as_str)
+            .unwrap_or("eth0")
+            .trim()
+            .to_owned();
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '@');
         if interface.is_empty() || interface.len() > 15 || !interface.chars().all(plain) {
             reader.error(
@@ -64,19 +69,28 @@ impl Firewall {
             );
         }
         let whole = reader.problems().error_count() == before;
-        whole.then_some(Self { from, back_to, allowed, interface })
+        whole.then_some(Self {
+            from,
+            back_to,
+            allowed,
+            interface,
+        })
     }
 
     fn filter_rules(&self) -> Vec<String> {
         let mut rules = Vec::new();
         for range in &self.from {
             for ip in &self.allowed {
-                rules.push(format!("-A {CHAIN} -d {ip}/32 -m iprange --src-range {range} -j ACCEPT"));
+                rules.push(format!(
+                    "-A {CHAIN} -d {ip}/32 -m iprange --src-range {range} -j ACCEPT"
+                ));
             }
         }
         for range in &self.back_to {
             for ip in &self.allowed {
-                rules.push(format!("-A {CHAIN} -s {ip}/32 -m iprange --dst-range {range} -j ACCEPT"));
+                rules.push(format!(
+                    "-A {CHAIN} -s {ip}/32 -m iprange --dst-range {range} -j ACCEPT"
+                ));
             }
         }
         rules.push(format!("-A {CHAIN} -j DROP"));
@@ -143,7 +157,11 @@ fn words(value: &Value) -> Vec<String> {
 
 fn ranges(reader: &mut Reader<'_>, name: &str, entries: &[&Value], key: &str) -> Vec<Ipv4Range> {
     let mut found = Vec::new();
-    for text in entries.iter().filter_map(|entry| entry.get(key)).map(|v| v.as_str().unwrap_or_default()) {
+    for text in entries
+        .iter()
+        .filter_map(|entry| entry.get(key))
+        .map(|v| v.as_str().unwrap_or_default())
+    {
         match text.trim().parse::<Ipv4Range>() {
             Ok(range) if !found.contains(&range) => found.push(range),
             Ok(_) => {}
@@ -200,7 +218,10 @@ fn saved_rules(text: &str) -> HashMap<(String, String), Vec<String>> {
         if let Some(name) = line.strip_prefix('*') {
             table = name.to_owned();
         } else if let Some(chain) = line.strip_prefix("-A ").and_then(|rest| rest.split(' ').next()) {
-            rules.entry((table.clone(), chain.to_owned())).or_default().push(line.to_owned());
+            rules
+                .entry((table.clone(), chain.to_owned()))
+                .or_default()
+                .push(line.to_owned());
         }
     }
     rules
@@ -236,8 +257,16 @@ impl Resource for ForwardingRules {
         for (table, wanted, base) in [("filter", &filter, "FORWARD"), ("nat", &nat, "POSTROUTING")] {
             let present = chain(table, CHAIN);
             if present != *wanted {
-                let before = if present.is_empty() { Shown::Absent } else { Shown::text(present.join("\n")) };
-                change = change.differs(format!("chain {CHAIN} of table {table}"), before, Shown::text(wanted.join("\n")));
+                let before = if present.is_empty() {
+                    Shown::Absent
+                } else {
+                    Shown::text(present.join("\n"))
+                };
+                change = change.differs(
+                    format!("chain {CHAIN} of table {table}"),
+                    before,
+                    Shown::text(wanted.join("\n")),
+                );
             }
             let jump = format!("-A {base} -j {CHAIN}");
             if !chain(table, base).contains(&jump) {
@@ -245,10 +274,19 @@ impl Resource for ForwardingRules {
             }
         }
         if change.differences.is_empty() {
-            return Ok(Decision::nothing(format!("all {} rules are in force", filter.len() + nat.len() + 2)));
+            return Ok(Decision::nothing(format!(
+                "all {} rules are in force",
+                filter.len() + nat.len() + 2
+            )));
         }
-        let mut shell = Shell::new(format!("systemctl restart {UNIT}"), format!("systemctl restart {UNIT}"));
+        let mut shell = Shell::new(
+            format!("systemctl reload-or-restart {UNIT}"),
+            format!("systemctl reload-or-restart {UNIT}"),
+        );
         shell.timeout = Some(Duration::from_secs(60));
         Ok(change.step(shell).into())
     }
 }
+
+#[cfg(test)]
+mod tests;

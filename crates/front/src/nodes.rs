@@ -35,16 +35,22 @@ fn address_of(around: &Surroundings<'_>, group: &str, host: &str, problems: &mut
         }
     }
     let missing = |what: String| {
-        Diagnostic::error(what).help(format!("give it node_ip=ADDRESS in [{group}], or ansible_host, or a physical_vm that has one"))
+        Diagnostic::error(what).help(format!(
+            "give it node_ip=ADDRESS in [{group}], or ansible_host, or a physical_vm that has one"
+        ))
     };
     let Some(vm) = text(own, "physical_vm", problems)? else {
-        problems.push(missing(format!("{host} of group {group} has neither node_ip nor ansible_host nor physical_vm")));
+        problems.push(missing(format!(
+            "{host} of group {group} has neither node_ip nor ansible_host nor physical_vm"
+        )));
         return None;
     };
     let Some(vm_vars) = around.vars_of(&vm) else {
         problems.push(
-            missing(format!("{host} of group {group} stands on physical_vm {vm}, which the inventory does not have"))
-                .at(own.location("physical_vm")),
+            missing(format!(
+                "{host} of group {group} stands on physical_vm {vm}, which the inventory does not have"
+            ))
+            .at(own.location("physical_vm")),
         );
         return None;
     };
@@ -52,8 +58,10 @@ fn address_of(around: &Surroundings<'_>, group: &str, host: &str, problems: &mut
         Some(text) => checked(vm_vars, &vm, "ansible_host", &text, problems),
         None => {
             problems.push(
-                missing(format!("{host} of group {group} has no node_ip, and its physical_vm {vm} no ansible_host"))
-                    .at(own.location("physical_vm")),
+                missing(format!(
+                    "{host} of group {group} has no node_ip, and its physical_vm {vm} no ansible_host"
+                ))
+                .at(own.location("physical_vm")),
             );
             None
         }

@@ -67,7 +67,9 @@ impl<'a> Reader<'a> {
     /// The variable as text without blanks around it. `None` when it is not set, empty, or wrong.
     pub fn text(&mut self, name: &str) -> Option<String> {
         let value = self.vars.string(name);
-        self.take(value).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+        self.take(value)
+            .map(|text| text.trim().to_owned())
+            .filter(|text| !text.is_empty())
     }
 
     /// The variable as a boolean; not set is no.
@@ -83,10 +85,18 @@ impl<'a> Reader<'a> {
         match self.take(value) {
             Some(number) => match u16::try_from(number) {
                 Ok(port) if port > 0 => return port,
-                _ => self.error(name, format!("{name} is {number}, which is no TCP port"), "ports are 1 to 65535"),
+                _ => self.error(
+                    name,
+                    format!("{name} is {number}, which is no TCP port"),
+                    "ports are 1 to 65535",
+                ),
             },
             None if self.problems.error_count() == before => {
-                self.error(name, format!("{name} is not set"), "leave it out for its default, or give a port");
+                self.error(
+                    name,
+                    format!("{name} is not set"),
+                    "leave it out for its default, or give a port",
+                );
             }
             None => {}
         }
@@ -96,12 +106,20 @@ impl<'a> Reader<'a> {
     /// The variable as an absolute path that a configuration file can hold without quotes.
     pub fn path(&mut self, name: &str) -> String {
         let Some(path) = self.text(name) else {
-            self.error(name, format!("{name} is empty"), "leave it out for its default, or give an absolute path");
+            self.error(
+                name,
+                format!("{name} is empty"),
+                "leave it out for its default, or give an absolute path",
+            );
             return String::new();
         };
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | '+' | '@');
         if !path.starts_with('/') || path.split('/').any(|part| part == "..") {
-            self.error(name, format!("{name} is \"{path}\", which is no absolute path"), "write it from the root: /etc/nginx/ssl");
+            self.error(
+                name,
+                format!("{name} is \"{path}\", which is no absolute path"),
+                "write it from the root: /etc/nginx/ssl",
+            );
         } else if let Some(bad) = path.chars().find(|c| !plain(*c)) {
             self.error(
                 name,
@@ -146,7 +164,11 @@ impl<'a> Reader<'a> {
         match dns_name(&text) {
             Ok(domain) => Some(domain),
             Err(what) => {
-                self.error(name, format!("{name} is \"{text}\", which {what}"), format!("write it as {name}: mosip.example.org"));
+                self.error(
+                    name,
+                    format!("{name} is \"{text}\", which {what}"),
+                    format!("write it as {name}: mosip.example.org"),
+                );
                 None
             }
         }
@@ -186,19 +208,35 @@ impl<'a> Reader<'a> {
         let mut networks = Vec::new();
         let items = self.take(value).unwrap_or_default();
         // One item may be a list of its own: `wireguard_network` is what peers are told, which may name several.
-        for text in items.iter().flat_map(|item| item.split([',', ' '])).filter(|text| !text.is_empty()) {
+        for text in items
+            .iter()
+            .flat_map(|item| item.split([',', ' ']))
+            .filter(|text| !text.is_empty())
+        {
             match text.parse::<Network>() {
                 Ok(network) if !networks.contains(&network) => networks.push(network),
                 Ok(_) => {}
                 Err(what) => {
-                    let place = self.vars.location(name).filter(|place| !place.file.starts_with("<defaults"));
-                    let default = self.vars.string(behind).ok().flatten().is_some_and(|value| value.contains(text));
+                    let place = self
+                        .vars
+                        .location(name)
+                        .filter(|place| !place.file.starts_with("<defaults"));
+                    let default = self
+                        .vars
+                        .string(behind)
+                        .ok()
+                        .flatten()
+                        .is_some_and(|value| value.contains(text));
                     let origin = if place.is_none() && default || default && self.vars.location(behind).is_some() {
                         behind
                     } else {
                         name
                     };
-                    self.error(origin, format!("{origin} has \"{text}\", which {what}"), "for example 172.16.50.0/24");
+                    self.error(
+                        origin,
+                        format!("{origin} has \"{text}\", which {what}"),
+                        "for example 172.16.50.0/24",
+                    );
                 }
             }
         }

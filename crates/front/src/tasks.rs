@@ -49,7 +49,11 @@ impl Front {
                 .tag("certificate")
                 .tag("configuration")
                 .notify(RESTART),
-            Task::new("Run nginx, now and after each boot", Unit::new("nginx").running().enabled()).tag("service"),
+            Task::new(
+                "Run nginx, now and after each boot",
+                Unit::new("nginx").running().enabled(),
+            )
+            .tag("service"),
         ];
         if let Some(firewall) = self.firewall {
             tasks.extend(forwarding(firewall));
@@ -62,30 +66,27 @@ impl Front {
 
     /// The packages of nginx itself.
     fn packages(&self) -> Vec<&'static str> {
-        if self.needs_stream { vec!["nginx", "libnginx-mod-stream"] } else { vec!["nginx"] }
+        if self.needs_stream {
+            vec!["nginx", "libnginx-mod-stream"]
+        } else {
+            vec!["nginx"]
+        }
     }
 
-    /// The index of packages matters only where one is missing: a host that is right is not changed by its age.
     fn refresh(&self) -> Task {
         let (own, further) = (self.packages(), self.firewall.as_ref().map(|_| "iptables"));
-        let needs_stream = self.needs_stream;
         let mut questions = vec![AskCommand(candidate::build_script()).question()];
-        questions.extend(own.iter().copied().chain(further).map(|name| AskPackage::new(name).question()));
-        let is_missing = |answers: &Answers, name: &str| -> Result<bool, DecideError> {
-            let status = answers.get(&AskPackage::new(name))?.status;
-            Ok(!matches!(status, PackageStatus::Installed { .. }))
-        };
-        let condition = Condition::new(questions, move |answers| {
-            let built_in = needs_stream && has_stream_inside(answers)?;
-            let own = if built_in { &[][..] } else { &own[..] };
-            for name in own.iter().copied().chain(further) {
-                if is_missing(answers, name)? {
-                    return Ok(Verdict::Do);
-                }
-            }
-            Ok(Verdict::Skip("all packages are installed".into()))
-        });
-        Task::new("Refresh the package index", Apt::update_cache()).tag("packages").when(condition)
+        questions.extend(
+            own.iter()
+                .copied()
+                .chain(further)
+                .map(|name| AskPackage::new(name).question()),
+        );
+        Task::new("Refresh the package index", Apt::update_cache())
+            .tag("packages")
+            .when(Condition::new(questions, move |answers| {
+                index_matters(answers, &own, further)
+            }))
     }
 
     fn install(&self) -> Task {
@@ -96,12 +97,7 @@ impl Front {
         let build = AskCommand(candidate::build_script()).question();
         Task::new("Install nginx and its stream module", packages)
             .tag("packages")
-            .when(Condition::new(vec![build], |answers| {
-                Ok(match has_stream_inside(answers)? {
-                    true => Verdict::Skip("the nginx that is installed has the stream module built in".into()),
-                    false => Verdict::Do,
-                })
-            }))
+            .when(Condition::new(vec![build], module_matters))
     }
 
     /// Certificate, key and configuration: tested together, and replaced only when nginx accepts them together.
@@ -109,7 +105,11 @@ impl Front {
         let owned = |path: &str, source: Source, mode: u32| File::content(path, source).mode(mode).owner("root");
         FileSet::new()
             .file(owned(&self.cert_path, self.certificate.clone().into(), 0o640).group(WORKERS))
-            .file(owned(&self.key_path, self.key.clone().into(), 0o600).group("root").sensitive())
+            .file(
+                owned(&self.key_path, self.key.clone().into(), 0o600)
+                    .group("root")
+                    .sensitive(),
+            )
             .file(
                 owned(CONFIGURATION, self.configuration.clone(), 0o640)
                     .group(WORKERS)
@@ -119,20 +119,54 @@ impl Front {
     }
 }
 
-fn has_stream_inside(answers: &Answers) -> Result<bool, DecideError> {
+/// The index of packages matters only where one is missing: a host that is right is not changed by its age.
+fn index_matters(answers: &Answers, own: &[&str], further: Option<&str>) -> Result<Verdict, DecideError> {
+    // An nginx that brings its stream module is not the distribution's: it is left as it is.
+    let own = match own.len() > 1 && matches!(module_matters(answers)?, Verdict::Skip(_)) {
+        true => &[][..],
+        false => own,
+    };
+    for name in own.iter().copied().chain(further) {
+        if !matches!(
+            answers.get(&AskPackage::new(name))?.status,
+            PackageStatus::Installed { .. }
+        ) {
+            return Ok(Verdict::Do);
+        }
+    }
+    Ok(Verdict::Skip("all packages are installed".into()))
+}
+
+/// The distribution's module package fits the distribution's nginx only.
+fn module_matters(answers: &Answers) -> Result<Verdict, DecideError> {
     let built = answers.get(&AskCommand(candidate::build_script()))?;
-    Ok(candidate::has_stream_inside(&built.output))
+    Ok(match candidate::has_stream_inside(&built.output) {
+        true => Verdict::Skip("the nginx that is installed has the stream module built in".into()),
+        false => Verdict::Do,
+    })
 }
 
 fn forwarding(firewall: Firewall) -> [Task; 5] {
-    let script = File::content(firewall::SCRIPT, firewall.script()).mode(0o755).owner("root").group("root");
-    let unit = File::content(firewall::UNIT_FILE, firewall::unit_file()).mode(0o644).owner("root").group("root");
+    let script = File::content(firewall::SCRIPT, firewall.script())
+        .mode(0o755)
+        .owner("root")
+        .group("root");
+    let unit = File::content(firewall::UNIT_FILE, firewall::unit_file())
+        .mode(0o644)
+        .owner("root")
+        .group("root");
     [
         Task::new("Install iptables", Apt::present(["iptables"])),
         Task::new("Write the forwarding rules", script),
         Task::new("Write their unit", unit),
-        Task::new("Have the rules set after each boot", Unit::new(firewall::UNIT).running().enabled()),
+        Task::new(
+            "Have the rules set after each boot",
+            Unit::new(firewall::UNIT).running().enabled(),
+        ),
         Task::new("Put the forwarding rules in force", ForwardingRules(firewall)),
     ]
     .map(|task| task.tag("firewall"))
 }
+
+#[cfg(test)]
+mod tests;

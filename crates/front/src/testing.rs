@@ -132,7 +132,11 @@ fn block(tokens: &mut impl Iterator<Item = Token>, depth: usize) -> Result<Block
                     Token::Open => Some(block(tokens, depth + 1)?),
                     _ => None,
                 };
-                made.directives.push(Directive { name, parameters, block: inner });
+                made.directives.push(Directive {
+                    name,
+                    parameters,
+                    block: inner,
+                });
             }
             Some(Token::Close) if depth > 0 && words.is_empty() => return Ok(made),
             None if depth == 0 && words.is_empty() => return Ok(made),
@@ -148,7 +152,8 @@ mod tests {
 
     #[test]
     fn a_configuration_becomes_a_tree() {
-        let conf = parse("user x; # not; this\nhttp { server { listen 1.2.3.4:80 ssl; add 'a b;c'; } }").expect("reads");
+        let conf =
+            parse("user x; # not; this\nhttp { server { listen 1.2.3.4:80 ssl; add 'a b;c'; } }").expect("reads");
         assert_eq!(conf.value("user"), "x");
         let server = conf.block("http").block("server");
         assert_eq!(server.values("listen"), ["1.2.3.4:80 ssl"]);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use thiserror::Error;
@@ -114,17 +114,17 @@ pub enum HostKeyError {
     )]
     Changed {
         /// Name looked up.
-        address: String,
+        address: Box<str>,
         /// Kind of key.
-        algorithm: String,
+        algorithm: Box<str>,
         /// Where the other key is recorded.
-        file: PathBuf,
+        file: Box<Path>,
         /// Line in that file, from 1.
         line: usize,
         /// SHA256 fingerprint on record.
-        expected: String,
+        expected: Box<str>,
         /// SHA256 fingerprint shown.
-        got: String,
+        got: Box<str>,
     },
     /// The key (or the authority that signed it) is marked `@revoked`.
     #[error("the host key {got} of {address} is marked as revoked in {} line {line}", file.display())]
@@ -289,9 +289,9 @@ pub enum ErrorKind {
     #[error("{address} refused the login of {user} (tried: {})", if tried.is_empty() { "nothing, no key or password is at hand".to_string() } else { tried.join(", ") })]
     Auth {
         /// Name or address and port.
-        address: String,
+        address: Box<str>,
         /// Who wanted to log in.
-        user: String,
+        user: Box<str>,
         /// What was tried, in order, such as `key ~/.ssh/id_ed25519` or `password`.
         tried: Vec<String>,
         /// What the server still offers.

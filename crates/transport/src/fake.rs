@@ -135,7 +135,10 @@ impl FakeHost {
 
     /// Those calls that may change the target.
     pub fn mutations(&self) -> Vec<Call> {
-        self.calls().into_iter().filter(|call| call.kind.is_mutation()).collect()
+        self.calls()
+            .into_iter()
+            .filter(|call| call.kind.is_mutation())
+            .collect()
     }
 
     /// What was uploaded, by the path given out.
@@ -156,7 +159,9 @@ impl FakeHost {
 
     fn answer(&self, kind: CallKind, identity: &Identity, request: Request) -> Result<Response, TransportError> {
         self.record(kind, identity, &request);
-        let answer = lock(&self.answers).iter_mut().find_map(|answer| answer(identity, &request));
+        let answer = lock(&self.answers)
+            .iter_mut()
+            .find_map(|answer| answer(identity, &request));
         match answer {
             Some(Ok(response)) => {
                 lock(&self.state).stats.bytes_in += (response.stdout.len() + response.stderr.len()) as u64;
@@ -182,7 +187,12 @@ impl Host for FakeHost {
         self.answer(CallKind::Ask, identity, request)
     }
 
-    async fn apply(&self, _permit: &Permit<'_>, identity: &Identity, request: Request) -> Result<Response, TransportError> {
+    async fn apply(
+        &self,
+        _permit: &Permit<'_>,
+        identity: &Identity,
+        request: Request,
+    ) -> Result<Response, TransportError> {
         self.answer(CallKind::Apply, identity, request)
     }
 
@@ -212,7 +222,11 @@ impl Host for FakeHost {
             state.files.insert(path.clone(), content.clone());
             path
         };
-        self.record(CallKind::Upload, &Identity::Login, &Request::new(path.clone()).payload(content));
+        self.record(
+            CallKind::Upload,
+            &Identity::Login,
+            &Request::new(path.clone()).payload(content),
+        );
         Ok(path)
     }
 

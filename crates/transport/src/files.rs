@@ -18,12 +18,19 @@ pub fn quote(word: &str) -> Result<String, ErrorKind> {
 }
 
 /// The content of a file, in one round trip.
-pub(crate) async fn download<O: Opener>(shells: &Shells<O>, identity: &Identity, path: &str, limit: usize) -> Result<Bytes, ErrorKind> {
+pub(crate) async fn download<O: Opener>(
+    shells: &Shells<O>,
+    identity: &Identity,
+    path: &str,
+    limit: usize,
+) -> Result<Bytes, ErrorKind> {
     let quoted = quote(path)?;
     // One byte more than allowed tells a file that is too large, without reading all of it.
     let most = limit.saturating_add(1);
     let request = Request::new(format!("exec head -c {most} <{quoted}"));
-    let response = shells.run(identity, &request, Some(most.saturating_add(64 << 10))).await?;
+    let response = shells
+        .run(identity, &request, Some(most.saturating_add(64 << 10)))
+        .await?;
     if !response.success() {
         return Err(ErrorKind::File {
             path: path.into(),

@@ -214,7 +214,12 @@ pub trait Host: Send + Sync {
     ///
     /// # Errors
     /// As [`Host::ask`].
-    async fn apply(&self, permit: &Permit<'_>, identity: &Identity, request: Request) -> Result<Response, TransportError>;
+    async fn apply(
+        &self,
+        permit: &Permit<'_>,
+        identity: &Identity,
+        request: Request,
+    ) -> Result<Response, TransportError>;
 
     /// A change that takes long: each line of output goes to `lines` while it runs, on a channel of its own. The response holds
     /// the last mebibyte of each stream.

@@ -17,6 +17,26 @@
 //! assert!(host.apply(&permit, &Identity::Login, request).await?.success());
 //! # Ok::<(), mosip_prov_transport::TransportError>(()) }).unwrap();
 //! ```
+//!
+//! A host over SSH, with what the ssh configuration and `ansible_ssh_common_args` say about it:
+//!
+//! ```no_run
+//! use mosip_prov_transport::{Connector, HostKeyPolicy, Identity, RemoteConnector, Request, Target};
+//! use mosip_prov_transport::{parse_ssh_args, resolve_ssh_config};
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut target = Target::ssh("vm1", "10.0.0.11", "ubuntu");
+//! resolve_ssh_config("10.0.0.11", Some("ubuntu"), None, None).await?.apply_to(&mut target);
+//! parse_ssh_args("-J ubuntu@bastion -o StrictHostKeyChecking=yes")?.apply_to(&mut target);
+//! assert_eq!(target.host_keys, HostKeyPolicy::Strict);
+//! let connector = RemoteConnector::default(); // one for each run: it keeps passphrases and jump hosts
+//! let host = connector.connect(&target).await?;
+//! let answer = host.ask(&Identity::root(), Request::new("cat /etc/shadow").sensitive()).await?;
+//! # let _ = answer; Ok(()) }
+//! ```
+//!
+//! Inside: `exchange` is the shell on the target that answers requests, over anything that runs programs (`process`); `local` and
+//! `ssh` are the two that do; [`known_hosts`] decides about host keys; [`fake`] is for tests of everything above.
 
 pub mod error;
 mod exchange;

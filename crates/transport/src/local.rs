@@ -162,11 +162,22 @@ impl Host for LocalHost {
     }
 
     async fn ask(&self, identity: &Identity, request: Request) -> Result<Response, TransportError> {
-        self.shells.run(identity, &request, None).await.map_err(|kind| self.error(kind))
+        self.shells
+            .run(identity, &request, None)
+            .await
+            .map_err(|kind| self.error(kind))
     }
 
-    async fn apply(&self, _permit: &Permit<'_>, identity: &Identity, request: Request) -> Result<Response, TransportError> {
-        self.shells.run(identity, &request, None).await.map_err(|kind| self.error(kind))
+    async fn apply(
+        &self,
+        _permit: &Permit<'_>,
+        identity: &Identity,
+        request: Request,
+    ) -> Result<Response, TransportError> {
+        self.shells
+            .run(identity, &request, None)
+            .await
+            .map_err(|kind| self.error(kind))
     }
 
     async fn apply_watched(

@@ -124,20 +124,26 @@ pub fn parse_ssh_args(text: &str) -> Result<SshArgs, ErrorKind> {
     let mut words = words.into_iter();
     while let Some(word) = words.next() {
         let Some(letters) = word.strip_prefix('-').filter(|letters| !letters.is_empty()) else {
-            args.warnings.push(format!("{word:?} is not an option of ssh and was left out"));
+            args.warnings
+                .push(format!("{word:?} is not an option of ssh and was left out"));
             continue;
         };
         let mut rest = letters.chars();
         while let Some(letter) = rest.next() {
             match letter {
-                '4' | '6' | 'A' | 'a' | 'C' | 'f' | 'K' | 'k' | 'N' | 'n' | 'q' | 's' | 'T' | 't' | 'v' | 'X' | 'x' | 'Y' => {
+                '4' | '6' | 'A' | 'a' | 'C' | 'f' | 'K' | 'k' | 'N' | 'n' | 'q' | 's' | 'T' | 't' | 'v' | 'X' | 'x'
+                | 'Y' => {
                     if letter == '6' || letter == '4' {
                         args.warnings.push(format!("-{letter} has no effect"));
                     }
                 }
                 _ => {
                     let attached = rest.as_str().to_string();
-                    let value = if attached.is_empty() { words.next() } else { Some(attached) };
+                    let value = if attached.is_empty() {
+                        words.next()
+                    } else {
+                        Some(attached)
+                    };
                     let value = value.ok_or_else(|| bad(format!("-{letter} has no value")))?;
                     args.letter(letter, &value).map_err(bad)?;
                     break;
@@ -284,9 +290,7 @@ fn jump_of_command(command: &str) -> Option<Vec<JumpSpec>> {
             }
             continue;
         };
-        let Some(letter) = option.chars().next() else {
-            return None;
-        };
+        let letter = option.chars().next()?;
         if "46AaCfgKkMNnqsTtVvXxYy".contains(letter) {
             continue;
         }
@@ -362,7 +366,10 @@ mod tests {
         for (command, expected) in [
             ("ssh -W %h:%p -q ubuntu@bastion", Some(vec![hop("ubuntu@bastion")])),
             ("ssh -p 2222 -W %h:%p bastion", Some(vec![hop("bastion:2222")])),
-            ("/usr/bin/ssh -o StrictHostKeyChecking=no -W [%h]:%p -l bob bastion", Some(vec![hop("bob@bastion")])),
+            (
+                "/usr/bin/ssh -o StrictHostKeyChecking=no -W [%h]:%p -l bob bastion",
+                Some(vec![hop("bob@bastion")]),
+            ),
             ("ssh -J first -W %h:%p second", Some(vec![hop("first"), hop("second")])),
             ("nc -X connect -x proxy:3128 %h %p", None),
             ("ssh bastion nc %h %p", None),
@@ -386,8 +393,13 @@ mod tests {
     fn none_takes_jumps_away() {
         let mut target = Target::ssh("vm1", "10.0.0.1", "ubuntu");
         parse_ssh_args("-J b").expect("readable").apply_to(&mut target);
-        assert_eq!((target.jumps[0].address.as_str(), target.jumps[0].user.as_str()), ("b", "ubuntu"));
-        parse_ssh_args("-o ProxyJump=none").expect("readable").apply_to(&mut target);
+        assert_eq!(
+            (target.jumps[0].address.as_str(), target.jumps[0].user.as_str()),
+            ("b", "ubuntu")
+        );
+        parse_ssh_args("-o ProxyJump=none")
+            .expect("readable")
+            .apply_to(&mut target);
         assert!(target.jumps.is_empty());
     }
 }

@@ -9,7 +9,15 @@ use crate::error::ErrorKind;
 use crate::ssh_args::{SshArgs, expand_home};
 
 /// Key files that `ssh -G` lists when the configuration names none.
-const DEFAULT_KEYS: &[&str] = &["id_rsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk", "id_xmss", "id_dsa"];
+const DEFAULT_KEYS: &[&str] = &[
+    "id_rsa",
+    "id_ecdsa",
+    "id_ecdsa_sk",
+    "id_ed25519",
+    "id_ed25519_sk",
+    "id_xmss",
+    "id_dsa",
+];
 
 /// What the ssh configuration says of a host, with defaults of OpenSSH itself left out.
 ///
@@ -17,7 +25,12 @@ const DEFAULT_KEYS: &[&str] = &["id_rsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519
 ///
 /// # Errors
 /// [`ErrorKind::Local`] when a configuration cannot be read; [`ErrorKind::BadRequest`] with ssh's own words when it is wrong.
-pub async fn resolve_ssh_config(host: &str, user: Option<&str>, port: Option<u16>, file: Option<&Path>) -> Result<SshArgs, ErrorKind> {
+pub async fn resolve_ssh_config(
+    host: &str,
+    user: Option<&str>,
+    port: Option<u16>,
+    file: Option<&Path>,
+) -> Result<SshArgs, ErrorKind> {
     if host.is_empty() || host.starts_with('-') {
         return Err(ErrorKind::BadRequest(format!("{host:?} is not a host")));
     }
@@ -60,8 +73,17 @@ fn read_dump(host: &str, dump: &str) -> SshArgs {
             "stricthostkeychecking" if value == "ask" => {}
             "userknownhostsfile" if value == default_known_hosts() => {}
             "connecttimeout" if value == "none" => {}
-            "hostname" | "port" | "user" | "proxyjump" | "proxycommand" | "stricthostkeychecking" | "userknownhostsfile"
-            | "hostkeyalias" | "identitiesonly" | "identityagent" | "connecttimeout" => {
+            "hostname"
+            | "port"
+            | "user"
+            | "proxyjump"
+            | "proxycommand"
+            | "stricthostkeychecking"
+            | "userknownhostsfile"
+            | "hostkeyalias"
+            | "identitiesonly"
+            | "identityagent"
+            | "connecttimeout" => {
                 if let Err(warning) = args.option(name, value) {
                     args.warnings.push(warning);
                 }
@@ -123,16 +145,21 @@ fn read_config(host: &str, text: &str, args: &mut SshArgs) {
             continue;
         };
         let name = name.to_ascii_lowercase();
-        let value = value.trim_start_matches(|c: char| c.is_ascii_whitespace() || c == '=').trim();
+        let value = value
+            .trim_start_matches(|c: char| c.is_ascii_whitespace() || c == '=')
+            .trim();
         match name.as_str() {
             "host" => applies = host_line_matches(value, host),
             "match" => {
                 applies = value.eq_ignore_ascii_case("all");
                 if !applies {
-                    args.warnings.push(format!("Match {value} needs the ssh program to be read"));
+                    args.warnings
+                        .push(format!("Match {value} needs the ssh program to be read"));
                 }
             }
-            "include" => args.warnings.push(format!("Include {value} needs the ssh program to be read")),
+            "include" => args
+                .warnings
+                .push(format!("Include {value} needs the ssh program to be read")),
             _ if !applies => {}
             _ => {
                 let set = match name.as_str() {
@@ -151,7 +178,11 @@ fn read_config(host: &str, text: &str, args: &mut SshArgs) {
                     _ => true,
                 };
                 if !set {
-                    let value = if name == "hostname" { value.replace("%h", host) } else { value.to_string() };
+                    let value = if name == "hostname" {
+                        value.replace("%h", host)
+                    } else {
+                        value.to_string()
+                    };
                     if let Err(warning) = args.option(&name, &value) {
                         args.warnings.push(warning);
                     }
@@ -163,7 +194,10 @@ fn read_config(host: &str, text: &str, args: &mut SshArgs) {
 
 fn host_line_matches(patterns: &str, host: &str) -> bool {
     let mut positive = false;
-    for pattern in patterns.split_ascii_whitespace().map(|pattern| pattern.trim_matches('"')) {
+    for pattern in patterns
+        .split_ascii_whitespace()
+        .map(|pattern| pattern.trim_matches('"'))
+    {
         match pattern.strip_prefix('!') {
             Some(negated) if crate::known_hosts::wildcard(negated.as_bytes(), host.as_bytes()) => return false,
             Some(_) => {}

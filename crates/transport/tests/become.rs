@@ -47,7 +47,9 @@ struct Stage {
 impl Stage {
     fn new(mode: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let text = STAND_IN.replace("MODE", mode).replace("FOLDER", &folder.path().display().to_string());
+        let text = STAND_IN
+            .replace("MODE", mode)
+            .replace("FOLDER", &folder.path().display().to_string());
         let program = folder.path().join("sudo");
         std::fs::write(&program, text).expect("written");
         std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("executable");
@@ -70,7 +72,10 @@ impl Stage {
 }
 
 async fn become_error(host: &LocalHost) -> BecomeError {
-    let error = host.ask(&Identity::user("other"), Request::new("true")).await.expect_err("refused");
+    let error = host
+        .ask(&Identity::user("other"), Request::new("true"))
+        .await
+        .expect_err("refused");
     match error.kind {
         ErrorKind::Become(error) => error,
         kind => panic!("{kind}"),
@@ -105,22 +110,36 @@ async fn a_wrong_password_is_noticed_at_once_and_tried_once() {
 #[tokio::test]
 async fn sudo_that_refuses_is_understood() {
     let stage = Stage::new(PASSWORD);
-    assert!(matches!(become_error(&stage.host(None)).await, BecomeError::PasswordRequired { .. }));
+    assert!(matches!(
+        become_error(&stage.host(None)).await,
+        BecomeError::PasswordRequired { .. }
+    ));
     let stage = Stage::new("echo 'bob is not in the sudoers file.' >&2; exit 1");
-    assert!(matches!(become_error(&stage.host(None)).await, BecomeError::NotAllowed { .. }));
+    assert!(matches!(
+        become_error(&stage.host(None)).await,
+        BecomeError::NotAllowed { .. }
+    ));
     let stage = Stage::new("echo 'sudo: sorry, you must have a tty to run sudo' >&2; exit 1");
     assert!(matches!(become_error(&stage.host(None)).await, BecomeError::RequireTty));
     let stage = Stage::new("printf 'Verification code: ' >&2; sleep 60");
-    assert!(matches!(become_error(&stage.host(Some("x"))).await, BecomeError::NoAnswer { said, .. } if said == "Verification code:"));
+    assert!(
+        matches!(become_error(&stage.host(Some("x"))).await, BecomeError::NoAnswer { said, .. } if said == "Verification code:")
+    );
     std::fs::remove_file(stage.folder.path().join("sudo")).expect("removed");
-    assert!(matches!(become_error(&stage.host(None)).await, BecomeError::NoSudo { .. }));
+    assert!(matches!(
+        become_error(&stage.host(None)).await,
+        BecomeError::NoSudo { .. }
+    ));
 }
 
 #[tokio::test]
 async fn becoming_oneself_needs_no_sudo() {
     let stage = Stage::new("exit 1");
     let host = stage.host(None);
-    let name = host.ask(&Identity::Login, Request::new("id -un")).await.expect("an answer");
+    let name = host
+        .ask(&Identity::Login, Request::new("id -un"))
+        .await
+        .expect("an answer");
     let me = Identity::user(name.stdout_text().trim());
     assert!(host.ask(&me, Request::new("true")).await.expect("an answer").success());
     assert_eq!((stage.count("calls"), host.stats().channels), (0, 1));
@@ -134,7 +153,12 @@ async fn a_time_out_as_another_user_ends_what_runs_there() {
     let request = Request::new("echo $$; sleep 444").timeout(Duration::from_millis(300));
     let error = host.ask(&other, request).await.expect_err("too long");
     assert!(matches!(error.kind, ErrorKind::Timeout { .. }), "{error}");
-    assert!(host.ask(&other, Request::new("true")).await.expect("an answer").success());
+    assert!(
+        host.ask(&other, Request::new("true"))
+            .await
+            .expect("an answer")
+            .success()
+    );
 }
 
 #[tokio::test]
@@ -144,8 +168,17 @@ async fn real_sudo_becomes_another_user() {
         return;
     }
     let host = LocalHost::new(&Target::local("here"));
-    let answer = host.ask(&Identity::user("nobody"), Request::new("id -un")).await.expect("an answer");
+    let answer = host
+        .ask(&Identity::user("nobody"), Request::new("id -un"))
+        .await
+        .expect("an answer");
     assert_eq!(answer.stdout_text(), "nobody\n");
-    let error = host.ask(&Identity::user("no-such-user"), Request::new("true")).await.expect_err("nobody of that name");
-    assert!(matches!(error.kind, ErrorKind::Become(BecomeError::UnknownUser { .. })), "{error}");
+    let error = host
+        .ask(&Identity::user("no-such-user"), Request::new("true"))
+        .await
+        .expect_err("nobody of that name");
+    assert!(
+        matches!(error.kind, ErrorKind::Become(BecomeError::UnknownUser { .. })),
+        "{error}"
+    );
 }

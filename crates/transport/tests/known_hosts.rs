@@ -35,13 +35,33 @@ const FIELDS: &[&str] = &[
 ];
 
 const NAMES: &[&str] = &[
-    "vm1", "vm2", "vm3", "vm4", "10.0.0.1", "10.0.0.12", "10.0.1.1", "a.example.org", "bad.example.org", "example.org", "other",
-    "fe80::1", "::1", "localhost", "xm1", "vmm1",
+    "vm1",
+    "vm2",
+    "vm3",
+    "vm4",
+    "10.0.0.1",
+    "10.0.0.12",
+    "10.0.1.1",
+    "a.example.org",
+    "bad.example.org",
+    "example.org",
+    "other",
+    "fe80::1",
+    "::1",
+    "localhost",
+    "xm1",
+    "vmm1",
 ];
 
 /// Line numbers that ssh-keygen finds for a name as it stands in the file.
 fn theirs(file: &Path, name: &str) -> Vec<usize> {
-    let output = Command::new("ssh-keygen").arg("-F").arg(name).arg("-f").arg(file).output().expect("ssh-keygen runs");
+    let output = Command::new("ssh-keygen")
+        .arg("-F")
+        .arg(name)
+        .arg("-f")
+        .arg(file)
+        .output()
+        .expect("ssh-keygen runs");
     String::from_utf8_lossy(&output.stdout)
         .lines()
         .filter_map(|line| line.strip_prefix("# Host "))
@@ -66,8 +86,19 @@ fn ssh_keygen_finds_the_same_lines() {
     std::fs::write(&plain, &text).expect("written");
     // The same names hashed by ssh-keygen itself; it leaves lines with wildcards and markers as they are.
     let hashed = folder.path().join("hashed");
-    std::fs::write(&hashed, NAMES.iter().map(|name| format!("{name} {}\n[{name}]:2222 {}\n", KEYS[0], KEYS[1])).collect::<String>()).expect("written");
-    let status = Command::new("ssh-keygen").args(["-q", "-H", "-f"]).arg(&hashed).output().expect("ssh-keygen runs");
+    std::fs::write(
+        &hashed,
+        NAMES
+            .iter()
+            .map(|name| format!("{name} {}\n[{name}]:2222 {}\n", KEYS[0], KEYS[1]))
+            .collect::<String>(),
+    )
+    .expect("written");
+    let status = Command::new("ssh-keygen")
+        .args(["-q", "-H", "-f"])
+        .arg(&hashed)
+        .output()
+        .expect("ssh-keygen runs");
     assert!(status.status.success());
     let hashed_text = std::fs::read_to_string(&hashed).expect("there");
     assert!(hashed_text.starts_with("|1|"), "{hashed_text}");
@@ -82,7 +113,13 @@ fn ssh_keygen_finds_the_same_lines() {
                 // ssh-keygen -F looks at names only, and so also shows lines whose key nobody can read.
                 let mut expected = theirs(file, ours.as_str());
                 expected.retain(|line| !known.skipped().iter().any(|(_, skipped)| skipped == line));
-                assert_eq!(known.lines_for(&ours), expected, "{} in {}", ours.as_str(), file.display());
+                assert_eq!(
+                    known.lines_for(&ours),
+                    expected,
+                    "{} in {}",
+                    ours.as_str(),
+                    file.display()
+                );
                 compared += 1;
             }
         }

@@ -15,16 +15,22 @@ fn host(folder: &tempfile::TempDir, mounts: &str) -> LocalHost {
 }
 
 const READ_ONLY: &str = "for d in /dev/shm /run /tmp /var/tmp; do mount -t tmpfs -o ro tmpfs $d; done";
-const SMALL: &str = "for d in /run /tmp /var/tmp; do mount -t tmpfs -o ro tmpfs $d; done; mount -t tmpfs -o size=64k tmpfs /dev/shm";
-const FULL_MEMORY: &str =
-    "mount -t tmpfs -o size=8k tmpfs /dev/shm; cat /dev/zero >/dev/shm/fill; mount -t tmpfs -o size=1m tmpfs /tmp; mount -t tmpfs -o ro tmpfs /run";
+const SMALL: &str =
+    "for d in /run /tmp /var/tmp; do mount -t tmpfs -o ro tmpfs $d; done; mount -t tmpfs -o size=64k tmpfs /dev/shm";
+const FULL_MEMORY: &str = "mount -t tmpfs -o size=8k tmpfs /dev/shm; cat /dev/zero >/dev/shm/fill; mount -t tmpfs -o size=1m tmpfs /tmp; mount -t tmpfs -o ro tmpfs /run";
 
 #[tokio::test]
 #[ignore = "needs root"]
 async fn nowhere_to_write_is_said_at_once() {
     let folder = tempfile::tempdir_in("/root").expect("a folder");
-    let error = host(&folder, READ_ONLY).ask(&Identity::Login, Request::new("true")).await.expect_err("no room");
-    assert!(matches!(&error.kind, ErrorKind::NoSpace { said } if said.contains("/dev/shm")), "{error}");
+    let error = host(&folder, READ_ONLY)
+        .ask(&Identity::Login, Request::new("true"))
+        .await
+        .expect_err("no room");
+    assert!(
+        matches!(&error.kind, ErrorKind::NoSpace { said } if said.contains("/dev/shm")),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -32,7 +38,10 @@ async fn nowhere_to_write_is_said_at_once() {
 async fn a_cut_off_answer_is_never_taken_for_a_whole_one() {
     let folder = tempfile::tempdir_in("/root").expect("a folder");
     let host = host(&folder, SMALL);
-    let fits = host.ask(&Identity::Login, Request::new("head -c 20000 /dev/zero")).await.expect("an answer");
+    let fits = host
+        .ask(&Identity::Login, Request::new("head -c 20000 /dev/zero"))
+        .await
+        .expect("an answer");
     assert_eq!(fits.stdout.len(), 20_000);
     for request in [
         Request::new("head -c 200000 /dev/zero; exit 0"),
@@ -41,7 +50,12 @@ async fn a_cut_off_answer_is_never_taken_for_a_whole_one() {
     ] {
         let error = host.ask(&Identity::Login, request).await.expect_err("no room");
         assert!(matches!(error.kind, ErrorKind::NoSpace { .. }), "{error}");
-        assert!(host.ask(&Identity::Login, Request::new("true")).await.expect("an answer").success());
+        assert!(
+            host.ask(&Identity::Login, Request::new("true"))
+                .await
+                .expect("an answer")
+                .success()
+        );
     }
 }
 
@@ -50,6 +64,13 @@ async fn a_cut_off_answer_is_never_taken_for_a_whole_one() {
 async fn the_next_place_is_taken_when_the_first_is_full() {
     let folder = tempfile::tempdir_in("/root").expect("a folder");
     let host = host(&folder, FULL_MEMORY);
-    let answer = host.ask(&Identity::Login, Request::new("echo $mp_d")).await.expect("an answer");
-    assert!(answer.stdout_text().starts_with("/tmp/.mosip-prov."), "{}", answer.stdout_text());
+    let answer = host
+        .ask(&Identity::Login, Request::new("echo $mp_d"))
+        .await
+        .expect("an answer");
+    assert!(
+        answer.stdout_text().starts_with("/tmp/.mosip-prov."),
+        "{}",
+        answer.stdout_text()
+    );
 }

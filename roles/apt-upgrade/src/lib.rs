@@ -59,7 +59,11 @@ pub fn tasks(settings: &Settings) -> Vec<Task> {
     }
     if settings.autoremove {
         tasks.push(
-            Task::new("Remove packages that nothing needs", Apt::autoremove(true).lock_timeout(wait)).tag("cleanup"),
+            Task::new(
+                "Remove packages that nothing needs",
+                Apt::autoremove(true).lock_timeout(wait),
+            )
+            .tag("cleanup"),
         );
     }
     if settings.autoclean {

@@ -50,7 +50,11 @@ impl Reader<'_> {
         match u64::try_from(number) {
             Ok(seconds) => Duration::from_secs(seconds),
             Err(_) => {
-                self.error(name, format!("{name} is {number}, and a number of seconds is wanted"), "give 0 or more");
+                self.error(
+                    name,
+                    format!("{name} is {number}, and a number of seconds is wanted"),
+                    "give 0 or more",
+                );
                 Duration::ZERO
             }
         }
@@ -88,7 +92,9 @@ fn is_package(name: &str) -> bool {
         && name.starts_with(|c: char| c.is_ascii_alphanumeric())
         && name.chars().all(plain)
         && !architecture.is_empty()
-        && architecture.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+        && architecture
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
 }
 
 impl Settings {

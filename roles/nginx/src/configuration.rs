@@ -43,8 +43,9 @@ struct Values<'a> {
 pub fn configuration(settings: &Settings, host_default: Option<IpAddr>) -> Result<String, String> {
     let address = |listen: ListenAddress, variable: &str| match listen {
         ListenAddress::Fixed(ip) => Ok(ip),
-        ListenAddress::HostDefault => host_default
-            .ok_or_else(|| format!("the host has no default IPv4 address to listen on; set {variable}")),
+        ListenAddress::HostDefault => {
+            host_default.ok_or_else(|| format!("the host has no default IPv4 address to listen on; set {variable}"))
+        }
     };
     let public = address(settings.public_listen, "nginx_public_listen_ip or nginx_listen_ip")?;
     let internal = address(settings.internal_listen, "nginx_internal_listen_ip or nginx_listen_ip")?;
@@ -74,8 +75,14 @@ pub fn configuration(settings: &Settings, host_default: Option<IpAddr>) -> Resul
             })
             .collect(),
         stream: [
-            StreamServer { listen: at(internal, 5432), upstream: "postgres" },
-            StreamServer { listen: at(internal, 61616), upstream: "activemq" },
+            StreamServer {
+                listen: at(internal, 5432),
+                upstream: "postgres",
+            },
+            StreamServer {
+                listen: at(internal, 61616),
+                upstream: "activemq",
+            },
         ],
     };
     render("nginx.conf.j2", include_str!("../templates/nginx.conf.j2"), values)

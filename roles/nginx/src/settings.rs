@@ -86,7 +86,16 @@ impl Settings {
     /// cover the further ones, which belong to parts that not every installation has.
     pub fn internal_names(&self) -> (Vec<String>, Vec<String>) {
         const FURTHER: [&str; 11] = [
-            "activemq", "kibana", "regclient", "admin", "object-store", "kafka", "iam", "postgres", "pmp", "onboarder",
+            "activemq",
+            "kibana",
+            "regclient",
+            "admin",
+            "object-store",
+            "kafka",
+            "iam",
+            "postgres",
+            "pmp",
+            "onboarder",
             "smtp",
         ];
         let name = |host: &str| format!("{host}.{}", self.domain);

@@ -54,7 +54,14 @@ fn assert_proxied(location: &Block, upstream: &str) {
     assert_eq!(location.value("proxy_pass_request_headers"), "on");
 }
 
-const ALLOWED: [&str; 6] = ["127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "172.16.50.0/24"];
+const ALLOWED: [&str; 6] = [
+    "127.0.0.0/8",
+    "::1/128",
+    "10.0.0.0/8",
+    "172.16.0.0/12",
+    "192.168.0.0/16",
+    "172.16.50.0/24",
+];
 
 /// Outsiders have the connection closed, and nothing but the allowed ranges gets past that.
 #[track_caller]
@@ -117,7 +124,12 @@ fn packet_creation_has_its_long_timeouts() {
     let internal = one(&listening(conf.block("http"), "172.16.50.5:443 ssl default_server"));
     let location = internal.named("location", "/v1/packetcreator/");
     assert_proxied(location, "internal");
-    for name in ["proxy_connect_timeout", "proxy_send_timeout", "proxy_read_timeout", "send_timeout"] {
+    for name in [
+        "proxy_connect_timeout",
+        "proxy_send_timeout",
+        "proxy_read_timeout",
+        "send_timeout",
+    ] {
         assert_eq!(location.value(name), "600s");
         assert!(internal.named("location", "/").all(name).is_empty());
     }
@@ -137,7 +149,12 @@ fn on_two_addresses_the_public_one_knows_public_names_only() {
     assert_closed_to_outsiders(one(&listening(http, "172.16.50.5:443 ssl default_server")));
     assert_closed_to_outsiders(one(&listening(http, "172.16.50.5:9000 ssl")));
     let public_listens = |block: &Block| {
-        block.blocks("server").into_iter().flat_map(|s| s.values("listen")).filter(|l| l.starts_with("203.")).count()
+        block
+            .blocks("server")
+            .into_iter()
+            .flat_map(|s| s.values("listen"))
+            .filter(|l| l.starts_with("203."))
+            .count()
     };
     assert_eq!(public_listens(http), 2);
     assert_eq!(public_listens(conf.block("stream")), 0);
@@ -147,7 +164,10 @@ fn on_two_addresses_the_public_one_knows_public_names_only() {
 fn tcp_connections_are_forwarded_for_the_allowed_ranges() {
     let conf = conf("");
     let servers = conf.block("stream").blocks("server");
-    let found: Vec<_> = servers.iter().map(|s| (s.value("listen"), s.value("proxy_pass"))).collect();
+    let found: Vec<_> = servers
+        .iter()
+        .map(|s| (s.value("listen"), s.value("proxy_pass")))
+        .collect();
     let wanted = [("172.16.50.5:5432", "postgres"), ("172.16.50.5:61616", "activemq")];
     assert_eq!(found, wanted.map(|(l, p)| (l.to_owned(), p.to_owned())));
     for server in servers {
@@ -160,7 +180,10 @@ fn tcp_connections_are_forwarded_for_the_allowed_ranges() {
 fn an_empty_list_opens_everything() {
     let text = text("nginx_internal_allowed_ranges: []");
     for word in ["geo", "allow", "deny", "444", "if ("] {
-        assert!(!text.lines().any(|line| line.trim_start().starts_with(word)), "{word} in\n{text}");
+        assert!(
+            !text.lines().any(|line| line.trim_start().starts_with(word)),
+            "{word} in\n{text}"
+        );
     }
     let conf = parse(&text).expect("reads");
     assert_eq!(conf.block("http").blocks("server").len(), 3);
@@ -175,9 +198,18 @@ fn ports_names_paths_and_ipv6_follow_the_settings() {
     let http = conf.block("http");
     assert_eq!(http.value("ssl_certificate"), "/srv/tls/fullchain.pem");
     assert_eq!(http.value("ssl_certificate_key"), "/srv/tls/privkey.pem");
-    assert_eq!(one(&listening(http, "[fd00::5]:443 ssl")).value("server_name"), "a.x.org b.x.org");
-    assert_eq!(http.named("upstream", "public").values("server")[0], "172.16.50.21:31000");
-    assert_eq!(conf.block("stream").blocks("server")[0].value("listen"), "[fd00::5]:5432");
+    assert_eq!(
+        one(&listening(http, "[fd00::5]:443 ssl")).value("server_name"),
+        "a.x.org b.x.org"
+    );
+    assert_eq!(
+        http.named("upstream", "public").values("server")[0],
+        "172.16.50.21:31000"
+    );
+    assert_eq!(
+        conf.block("stream").blocks("server")[0].value("listen"),
+        "[fd00::5]:5432"
+    );
 }
 
 #[test]

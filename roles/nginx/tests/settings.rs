@@ -20,17 +20,38 @@ fn texts<T: ToString>(items: &[T]) -> Vec<String> {
 fn defaults_are_those_operators_know() {
     let made = settings(DOMAIN);
     assert_eq!(made.domain, "mosip.example.org");
-    let names = ["api.mosip.example.org", "prereg.mosip.example.org", "resident.mosip.example.org", "idp.mosip.example.org"];
+    let names = [
+        "api.mosip.example.org",
+        "prereg.mosip.example.org",
+        "resident.mosip.example.org",
+        "idp.mosip.example.org",
+    ];
     assert_eq!(made.public_names, names);
-    assert_eq!((made.public_listen, made.internal_listen), (ListenAddress::HostDefault, ListenAddress::HostDefault));
-    let ports = NodePorts { public: 30080, internal: 31080, minio: 30900, postgres: 31432, activemq: 31616 };
+    assert_eq!(
+        (made.public_listen, made.internal_listen),
+        (ListenAddress::HostDefault, ListenAddress::HostDefault)
+    );
+    let ports = NodePorts {
+        public: 30080,
+        internal: 31080,
+        minio: 30900,
+        postgres: 31432,
+        activemq: 31616,
+    };
     assert_eq!(made.ports, ports);
     assert_eq!(made.ssl_dir, "/etc/nginx/ssl");
     assert_eq!(made.cert_path, "/etc/nginx/ssl/fullchain.pem");
     assert_eq!(made.key_path, "/etc/nginx/ssl/privkey.pem");
     assert_eq!(
         texts(&made.allowed),
-        ["127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "172.16.50.0/24"]
+        [
+            "127.0.0.0/8",
+            "::1/128",
+            "10.0.0.0/8",
+            "172.16.0.0/12",
+            "192.168.0.0/16",
+            "172.16.50.0/24"
+        ]
     );
     // node_ip, else the ansible_host of the physical_vm.
     assert_eq!(made.nodes, ["172.16.50.21", "172.16.50.12"]);
@@ -56,13 +77,23 @@ fn names_may_be_a_text_or_a_list() {
 fn listen_addresses_follow_each_other() {
     let fixed = |text: &str| ListenAddress::Fixed(text.parse().expect("an address"));
     let made = settings(&with("nginx_listen_ip: 10.0.0.5"));
-    assert_eq!((made.public_listen, made.internal_listen), (fixed("10.0.0.5"), fixed("10.0.0.5")));
+    assert_eq!(
+        (made.public_listen, made.internal_listen),
+        (fixed("10.0.0.5"), fixed("10.0.0.5"))
+    );
     let made = settings(&with("nginx_listen_ip: 10.0.0.5\nnginx_public_listen_ip: 203.0.113.9"));
-    assert_eq!((made.public_listen, made.internal_listen), (fixed("203.0.113.9"), fixed("10.0.0.5")));
+    assert_eq!(
+        (made.public_listen, made.internal_listen),
+        (fixed("203.0.113.9"), fixed("10.0.0.5"))
+    );
     let made = settings(&with("nginx_listen_ip: '{{ ansible_host }}'"));
     assert_eq!(made.public_listen, fixed("172.16.50.5"));
     // The fact by any of its names: known when the host has answered.
-    for template in ["ansible_default_ipv4.address", "ansible_facts['default_ipv4']['address']", "ansible_default_ipv4['address']"] {
+    for template in [
+        "ansible_default_ipv4.address",
+        "ansible_facts['default_ipv4']['address']",
+        "ansible_default_ipv4['address']",
+    ] {
         let made = settings(&with(&format!("nginx_listen_ip: \"{{{{ {template} }}}}\"")));
         assert_eq!(made.internal_listen, ListenAddress::HostDefault, "{template}");
     }
@@ -75,7 +106,10 @@ fn ranges_follow_the_vpn_and_can_be_switched_off() {
     let made = settings(&with("wireguard_network: '100.64.7.0/24, 198.51.100.0/24'"));
     assert_eq!(texts(&made.allowed)[5..], ["100.64.7.0/24", "198.51.100.0/24"]);
     assert!(settings(&with("nginx_internal_allowed_ranges: []")).allowed.is_empty());
-    assert_eq!(texts(&settings(&with("nginx_internal_allowed_ranges: 10.1.2.3")).allowed), ["10.1.2.3/32"]);
+    assert_eq!(
+        texts(&settings(&with("nginx_internal_allowed_ranges: 10.1.2.3")).allowed),
+        ["10.1.2.3/32"]
+    );
 }
 
 #[test]
@@ -105,7 +139,10 @@ fn the_firewall_is_read_in_every_form_it_is_written_in() {
          allowed_ips: \"{{{{ groups['worker_nodes'] | map('extract', hostvars, 'node_ip') | select('defined') | list }}}}\"\n  nat_interface: ens5"
     ));
     let made = settings(&vars).firewall.expect("on");
-    assert_eq!((made.allowed, made.interface.as_str()), (vec![[172, 16, 50, 21].into()], "ens5"));
+    assert_eq!(
+        (made.allowed, made.interface.as_str()),
+        (vec![[172, 16, 50, 21].into()], "ens5")
+    );
 }
 
 #[test]
@@ -145,9 +182,15 @@ enable_firewall_rules: maybe
 #[test]
 fn names_that_are_none_are_found() {
     let (_, problems) = read(INI, &with("nginx_public_domain_names: 'api.x.org {MOSIP_DOMAIN}'"));
-    assert!(problems.contains("nginx_public_domain_names has \"{MOSIP_DOMAIN}\", which is no DNS name"), "{problems}");
+    assert!(
+        problems.contains("nginx_public_domain_names has \"{MOSIP_DOMAIN}\", which is no DNS name"),
+        "{problems}"
+    );
     let (_, problems) = read(INI, &with("nginx_public_domain_names: ''"));
-    assert!(problems.contains("nginx_public_domain_names has no name in it"), "{problems}");
+    assert!(
+        problems.contains("nginx_public_domain_names has no name in it"),
+        "{problems}"
+    );
     let (_, problems) = read(INI, "mosip_domain: <domain>\n");
     assert!(problems.contains("mosip_domain is \"<domain>\""), "{problems}");
     assert_eq!(problems.matches("error:").count(), 1, "{problems}");
@@ -156,7 +199,10 @@ fn names_that_are_none_are_found() {
 #[test]
 fn a_network_of_the_vpn_that_is_cut_off_is_found_where_it_is_set() {
     let (_, problems) = read(INI, &with("wireguard_network: 172.16.50."));
-    assert!(problems.contains("wireguard_network has \"172.16.50.\", which is no network"), "{problems}");
+    assert!(
+        problems.contains("wireguard_network has \"172.16.50.\", which is no network"),
+        "{problems}"
+    );
     assert!(problems.contains("all.yml:2:"), "{problems}");
 }
 
@@ -164,22 +210,38 @@ fn a_network_of_the_vpn_that_is_cut_off_is_found_where_it_is_set() {
 fn nodes_without_an_address_are_found() {
     let nginx = "[nginx]\nnginx-node-1 ansible_host=172.16.50.5\n";
     for (ini, wanted) in [
-        (String::new(), "group worker_nodes has no host, and nginx forwards to its hosts"),
+        (
+            String::new(),
+            "group worker_nodes has no host, and nginx forwards to its hosts",
+        ),
         ("[worker_nodes]\n".into(), "group worker_nodes has no host"),
-        ("[worker_nodes]\nw1\n".into(), "w1 of group worker_nodes has neither node_ip nor ansible_host nor physical_vm"),
-        ("[worker_nodes]\nw1 physical_vm=vm9\n".into(), "stands on physical_vm vm9, which the inventory does not have"),
+        (
+            "[worker_nodes]\nw1\n".into(),
+            "w1 of group worker_nodes has neither node_ip nor ansible_host nor physical_vm",
+        ),
+        (
+            "[worker_nodes]\nw1 physical_vm=vm9\n".into(),
+            "stands on physical_vm vm9, which the inventory does not have",
+        ),
         (
             "[worker_nodes]\nw1 physical_vm=vm1\n[physical_vms]\nvm1\n".into(),
             "w1 of group worker_nodes has no node_ip, and its physical_vm vm1 no ansible_host",
         ),
-        ("[worker_nodes]\nw1 node_ip=172.16.50\n".into(), "node_ip of w1 is \"172.16.50\", which is a cut-off IP address"),
+        (
+            "[worker_nodes]\nw1 node_ip=172.16.50\n".into(),
+            "node_ip of w1 is \"172.16.50\", which is a cut-off IP address",
+        ),
         (
             "[worker_nodes]\nw1 physical_vm=vm1\n[physical_vms]\nvm1 ansible_host=10.0.0.\n".into(),
             "ansible_host of vm1 is \"10.0.0.\", which is a cut-off IP address",
         ),
-    ] as [(String, &str); 7] {
+    ] as [(String, &str); 7]
+    {
         let (made, problems) = read(&format!("{ini}{nginx}"), DOMAIN);
-        assert!(made.is_none() && problems.contains(wanted), "{wanted} is not in\n{problems}");
+        assert!(
+            made.is_none() && problems.contains(wanted),
+            "{wanted} is not in\n{problems}"
+        );
         assert_eq!(problems.matches("error:").count(), 1, "{problems}");
     }
 }
@@ -200,7 +262,10 @@ nginx-node-1 ansible_host=10.0.0.9
 ";
     let (made, problems) = read(ini, DOMAIN);
     assert_eq!(problems, "");
-    assert_eq!(made.expect("settings").nodes, ["10.0.0.3", "10.0.0.2", "10.0.0.1", "node5.internal"]);
+    assert_eq!(
+        made.expect("settings").nodes,
+        ["10.0.0.3", "10.0.0.2", "10.0.0.1", "node5.internal"]
+    );
 }
 
 #[test]

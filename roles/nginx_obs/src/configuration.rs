@@ -32,7 +32,11 @@ pub fn configuration(settings: &Settings, host_default: Option<IpAddr>) -> Resul
         names: &settings.names,
         plain_listen: with_port(&listen.to_string(), 80),
         tls_listen: with_port(&listen.to_string(), 443),
-        nodes: settings.nodes.iter().map(|node| with_port(node, settings.nodeport)).collect(),
+        nodes: settings
+            .nodes
+            .iter()
+            .map(|node| with_port(node, settings.nodeport))
+            .collect(),
     };
     render("nginx.conf.j2", include_str!("../templates/nginx.conf.j2"), values)
 }

@@ -28,7 +28,12 @@ impl Settings {
     /// Reads them; all that is wrong goes into `problems`, and then there are none.
     pub fn read(around: &Surroundings<'_>, problems: &mut Diagnostics) -> Option<Self> {
         let before = problems.error_count();
-        let nodes = nodes::addresses(around, "mosip_obs", "the observation front forwards to its hosts", problems);
+        let nodes = nodes::addresses(
+            around,
+            "mosip_obs",
+            "the observation front forwards to its hosts",
+            problems,
+        );
         let mut reader = Reader::new(around.vars, problems);
         let names_before = reader.problems().error_count();
         let names = reader.server_names("nginx_obs_public_domain_names");

@@ -86,7 +86,9 @@ impl Exchange {
     }
 
     async fn start(opener: &dyn Opener, start: &Start<'_>, nonce: String, program: Bytes) -> Result<Self, ErrorKind> {
-        let command = sudo::command(start.shell, &script::boot(&nonce), &nonce, start.user, start.sudo)?;
+        // Only sudo that may ask for a password has to be waited for.
+        let boot = script::boot(&nonce, start.user.is_some() && start.sudo.password.is_some());
+        let command = sudo::command(start.shell, &boot, &nonce, start.user, start.sudo)?;
         let limit = start.sudo.timeout;
         let process = match tokio::time::timeout(limit, opener.open(command)).await {
             Ok(process) => process?,
@@ -220,7 +222,9 @@ impl Exchange {
             if let Some(at) = find(&self.stdout, mark.as_bytes()) {
                 let from = at + mark.len();
                 if let Some(end) = self.stdout[from..].iter().position(|&byte| byte == b'\n') {
-                    let line = String::from_utf8_lossy(&self.stdout[from..from + end]).trim_end().to_string();
+                    let line = String::from_utf8_lossy(&self.stdout[from..from + end])
+                        .trim_end()
+                        .to_string();
                     self.stdout.advance(from + end + 1);
                     return Line::Text(line);
                 }
@@ -266,7 +270,9 @@ impl Exchange {
         if request.script.contains('\0') {
             return Err(ErrorKind::BadRequest("a script cannot contain a NUL byte".into()));
         }
-        let mut head = BytesMut::from(format!("{} {} {}\n", request.script.len(), request.payload.len(), limits.output).as_bytes());
+        let mut head = BytesMut::from(
+            format!("{} {} {}\n", request.script.len(), request.payload.len(), limits.output).as_bytes(),
+        );
         head.extend_from_slice(request.script.as_bytes());
         let payload = request.payload.clone();
         let mut stdin = std::mem::replace(&mut self.process.stdin, Box::new(tokio::io::sink()));
@@ -316,7 +322,10 @@ impl Exchange {
                 let status = number(status)? as i32;
                 let (out, err) = (number(out)? as usize, number(err)? as usize);
                 if out.saturating_add(err) > limits.output.saturating_add(4096) {
-                    return Err(ErrorKind::Protocol(format!("an answer of {} bytes was announced", out + err)));
+                    return Err(ErrorKind::Protocol(format!(
+                        "an answer of {} bytes was announced",
+                        out + err
+                    )));
                 }
                 let (Some(stdout), Some(stderr)) = (self.take(out).await, self.take(err).await) else {
                     return Err(self.ended());
@@ -338,7 +347,9 @@ impl Exchange {
     fn full(&self, stderr: &[u8]) -> ErrorKind {
         let said = String::from_utf8_lossy(stderr);
         ErrorKind::NoSpace {
-            said: format!("{} is full. {}", self.folder, said.trim()).trim_end().to_string(),
+            said: format!("{} is full. {}", self.folder, said.trim())
+                .trim_end()
+                .to_string(),
         }
     }
 

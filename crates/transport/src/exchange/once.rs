@@ -70,7 +70,11 @@ impl Lines {
 
 impl Exchange {
     /// Starts a shell that runs this one request.
-    pub(super) async fn open_once(opener: &dyn Opener, start: &Start<'_>, request: &Request) -> Result<Self, ErrorKind> {
+    pub(super) async fn open_once(
+        opener: &dyn Opener,
+        start: &Start<'_>,
+        request: &Request,
+    ) -> Result<Self, ErrorKind> {
         if request.script.contains('\0') {
             return Err(ErrorKind::BadRequest("a script cannot contain a NUL byte".into()));
         }

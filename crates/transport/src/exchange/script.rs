@@ -4,12 +4,17 @@
 //! with nothing but plain single quotes; the rest follows on standard input, read by `/bin/sh`. What follows must be one line as
 //! well (`read` takes it byte by byte and so never reads ahead into the first request).
 
-/// What the first `sh` runs: say that it is there, then take one line of program from standard input.
+/// What the first `sh` runs: take one line of program from standard input. With `announce` it first says that it is there.
 ///
 /// The marker is written in two parts, so that a shell that echoes its commands does not show it.
-pub(super) fn boot(nonce: &str) -> String {
+pub(super) fn boot(nonce: &str, announce: bool) -> String {
     let (head, tail) = nonce.split_at(nonce.len() / 2);
-    format!(r#"echo "{head}""{tail} up"; IFS= read -r mp_b; eval "$mp_b""#)
+    let up = if announce {
+        format!(r#"echo "{head}""{tail} up"; "#)
+    } else {
+        String::new()
+    };
+    format!(r#"{up}IFS= read -r mp_b; eval "$mp_b""#)
 }
 
 /// Settings that scripts can rely on, and a private folder in memory where there is one.
@@ -27,7 +32,7 @@ mp_d=; [ -d "$mp_r" ] && [ -w "$mp_r" ] && mp_d=$(umask 077; mktemp -d "$mp_r/.m
 { echo x >"$mp_d/t"; } 2>/dev/null && break;
 rm -rf "$mp_d"; mp_d=;
 done;
-[ -n "$mp_d" ] || { echo "@NONCE@ nospace"; exit 1; };
+[ -n "$mp_d" ] || { echo "@HEAD@""@TAIL@ nospace"; exit 1; };
 "#;
 
 /// Reads requests until standard input ends.
@@ -35,15 +40,16 @@ done;
 /// A request is a line `SCRIPT_BYTES PAYLOAD_BYTES OUTPUT_LIMIT`, then both. They are taken in one gulp, because busybox `head`
 /// reads ahead. Output goes to files: the only way that keeps bytes exact in every shell and cannot be confused by a child that
 /// holds its output open. Each request has files of its own for the same reason. A full file system shows in the write of one
-/// more byte after the script, so a cut-off answer is never taken for a whole one.
+/// more byte after the script (into a file that held none, or it would take its own room), so a cut-off answer is never taken for a
+/// whole one. Files are emptied at once, which costs no process, and removed now and then.
 const LOOP: &str = r#"
-echo "@NONCE@ ready $$ $mp_d"; mp_n=0;
+echo "@HEAD@""@TAIL@ ready $$ $mp_d"; mp_n=0; : >"$mp_d/t";
 while read -r mp_s mp_p mp_l; do
 mp_n=$((mp_n + 1)); mp_o=$mp_d/o$mp_n; mp_e=$mp_d/e$mp_n; mp_i=/dev/null;
 if [ "$mp_p" = 0 ]; then mp_c=$(head -c "$mp_s");
 else
 head -c "$((mp_s + mp_p))" >"$mp_d/g" && mp_c=$(head -c "$mp_s" "$mp_d/g") && tail -c "+$((mp_s + 1))" "$mp_d/g" >"$mp_d/i"
-|| { echo "@NONCE@ full"; exit 1; };
+|| { echo "@HEAD@""@TAIL@ full"; exit 1; };
 mp_i=$mp_d/i;
 fi;
 ( set --; eval "$mp_c" ) <"$mp_i" >"$mp_o" 2>"$mp_e";
@@ -53,10 +59,11 @@ if [ -s "$mp_o" ] || [ -s "$mp_e" ]; then set -- $(wc -c "$mp_o" "$mp_e"); mp_a=
 [ "$((mp_a + mp_b))" -le "$mp_l" ] || mp_f=large;
 mp_t=$((mp_a + mp_b));
 [ $mp_f = ok ] || { mp_a=0; [ "$mp_b" -le 4096 ] || mp_b=4096; };
-echo "@NONCE@ done $mp_f $mp_x $mp_a $mp_b $mp_t";
+echo "@HEAD@""@TAIL@ done $mp_f $mp_x $mp_a $mp_b $mp_t";
 [ "$mp_a" = 0 ] || head -c "$mp_a" "$mp_o";
 [ "$mp_b" = 0 ] || head -c "$mp_b" "$mp_e";
-rm -f "$mp_d"/*;
+for mp_r in "$mp_o" "$mp_e" "$mp_d/g" "$mp_d/i" "$mp_d/t"; do [ ! -s "$mp_r" ] || : >"$mp_r"; done;
+[ "$((mp_n % 64))" != 0 ] || rm -f "$mp_d"/*;
 done
 "#;
 
@@ -64,9 +71,9 @@ done
 const ONCE: &str = r#"
 read -r mp_s mp_p;
 head -c "$((mp_s + mp_p))" >"$mp_d/g" && mp_c=$(head -c "$mp_s" "$mp_d/g") && tail -c "+$((mp_s + 1))" "$mp_d/g" >"$mp_d/i"
-|| { echo "@NONCE@ nospace"; exit 1; };
+|| { echo "@HEAD@""@TAIL@ nospace"; exit 1; };
 rm -f "$mp_d/g" "$mp_d/t";
-echo "@NONCE@ ready $$ $mp_d"; echo "@NONCE@ ready" >&2;
+echo "@HEAD@""@TAIL@ ready $$ $mp_d"; echo "@HEAD@""@TAIL@ ready" >&2;
 ( set --; eval "$mp_c" ) <"$mp_d/i"
 "#;
 
@@ -86,11 +93,18 @@ set -- $all; shift; [ $# = 0 ] || kill -@SIGNAL@ "$@" 2>/dev/null; :
 "#;
 
 fn one_line(text: &str) -> String {
-    text.split('\n').filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
+    text.split('\n')
+        .filter(|line| !line.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 fn fill(text: &str, nonce: &str, leftover: &str) -> String {
-    let mut line = one_line(text).replace("@NONCE@", nonce).replace("@LEFTOVER@", leftover);
+    let (head, tail) = nonce.split_at(nonce.len() / 2);
+    let mut line = one_line(text)
+        .replace("@HEAD@", head)
+        .replace("@TAIL@", tail)
+        .replace("@LEFTOVER@", leftover);
     line.push('\n');
     line
 }

@@ -91,7 +91,12 @@ impl<O: Opener> Shells<O> {
     }
 
     /// One round trip.
-    pub async fn run(&self, identity: &Identity, request: &Request, output: Option<usize>) -> Result<Response, ErrorKind> {
+    pub async fn run(
+        &self,
+        identity: &Identity,
+        request: &Request,
+        output: Option<usize>,
+    ) -> Result<Response, ErrorKind> {
         let user = self.user(identity);
         let slot = self.slots.lock().await.entry(user.clone()).or_default().clone();
         let mut slot = slot.lock().await;
@@ -115,7 +120,10 @@ impl<O: Opener> Shells<O> {
         let began = Instant::now();
         self.counters.exchanges.fetch_add(1, Relaxed);
         let mut outcome = exchange.round(request, limits).await;
-        let mut usable = matches!(outcome, Ok(_) | Err(ErrorKind::OutputTooLarge { .. } | ErrorKind::BadRequest(_)));
+        let mut usable = matches!(
+            outcome,
+            Ok(_) | Err(ErrorKind::OutputTooLarge { .. } | ErrorKind::BadRequest(_))
+        );
         if matches!(outcome, Err(ErrorKind::Timeout { .. })) {
             let answer = self.stop(user.as_ref(), &mut exchange, limits).await;
             usable = answer.is_some();
@@ -158,11 +166,18 @@ impl<O: Opener> Shells<O> {
             time: GRACE,
             output: 4096,
         };
-        let _ = helper.round(&Request::new(script::kill_children(pid, signal)), limits).await;
+        let _ = helper
+            .round(&Request::new(script::kill_children(pid, signal)), limits)
+            .await;
     }
 
     /// A request with a channel of its own, watched line by line.
-    pub async fn watch(&self, identity: &Identity, request: &Request, lines: &mpsc::Sender<OutputLine>) -> Result<Response, ErrorKind> {
+    pub async fn watch(
+        &self,
+        identity: &Identity,
+        request: &Request,
+        lines: &mpsc::Sender<OutputLine>,
+    ) -> Result<Response, ErrorKind> {
         let user = self.user(identity);
         let began = Instant::now();
         self.counters.channels.fetch_add(1, Relaxed);

@@ -10,7 +10,13 @@ pub(super) fn prompt(nonce: &str) -> String {
 }
 
 /// The command line that starts `shell -c 'boot'`, as `user` if there is one. Valid in every login shell.
-pub(super) fn command(shell: &str, boot: &str, nonce: &str, user: Option<&BecomeUser>, sudo: &SudoSettings) -> Result<String, BecomeError> {
+pub(super) fn command(
+    shell: &str,
+    boot: &str,
+    nonce: &str,
+    user: Option<&BecomeUser>,
+    sudo: &SudoSettings,
+) -> Result<String, BecomeError> {
     let Some(user) = user else {
         return Ok(format!("exec {shell} -c '{boot}'"));
     };
@@ -39,8 +45,15 @@ pub(super) fn explain(said: &str, status: Option<i32>, user: &str) -> BecomeErro
     if has("incorrect password attempt") || has("Sorry, try again") {
         return BecomeError::WrongPassword { user };
     }
-    if has("is not in the sudoers file") || has("is not allowed to") || has("may not run sudo") || has("not allowed to run sudo") {
-        return BecomeError::NotAllowed { user, said: last_line(said) };
+    if has("is not in the sudoers file")
+        || has("is not allowed to")
+        || has("may not run sudo")
+        || has("not allowed to run sudo")
+    {
+        return BecomeError::NotAllowed {
+            user,
+            said: last_line(said),
+        };
     }
     if has("a password is required") || has("a terminal is required") {
         return BecomeError::PasswordRequired { user };
@@ -73,15 +86,36 @@ mod tests {
     #[test]
     fn words_of_sudo_become_types() {
         let lecture = "We trust you have received the usual lecture\n\n";
-        let cases: [(&str, Option<i32>, fn(&BecomeError) -> bool); 8] = [
-            ("sudo: a password is required\n", Some(1), |e| matches!(e, BecomeError::PasswordRequired { .. })),
-            ("sudo: 1 incorrect password attempt\n", Some(1), |e| matches!(e, BecomeError::WrongPassword { .. })),
-            ("bob is not in the sudoers file.\n", Some(1), |e| matches!(e, BecomeError::NotAllowed { .. })),
-            ("Sorry, user bob is not allowed to execute '/bin/sh' as root on vm1.\n", Some(1), |e| matches!(e, BecomeError::NotAllowed { .. })),
-            ("sudo: sorry, you must have a tty to run sudo\n", Some(1), |e| matches!(e, BecomeError::RequireTty)),
-            ("sudo: unknown user nobody2\nsudo: error initializing audit plugin\n", Some(1), |e| matches!(e, BecomeError::UnknownUser { .. })),
-            ("env: 'sudo': No such file or directory\n", Some(127), |e| matches!(e, BecomeError::NoSudo { .. })),
-            ("sudo: account validation failure\n", Some(1), |e| matches!(e, BecomeError::Other { status: 1, .. })),
+        type Fits = fn(&BecomeError) -> bool;
+        let cases: [(&str, Option<i32>, Fits); 8] = [
+            ("sudo: a password is required\n", Some(1), |e| {
+                matches!(e, BecomeError::PasswordRequired { .. })
+            }),
+            ("sudo: 1 incorrect password attempt\n", Some(1), |e| {
+                matches!(e, BecomeError::WrongPassword { .. })
+            }),
+            ("bob is not in the sudoers file.\n", Some(1), |e| {
+                matches!(e, BecomeError::NotAllowed { .. })
+            }),
+            (
+                "Sorry, user bob is not allowed to execute '/bin/sh' as root on vm1.\n",
+                Some(1),
+                |e| matches!(e, BecomeError::NotAllowed { .. }),
+            ),
+            ("sudo: sorry, you must have a tty to run sudo\n", Some(1), |e| {
+                matches!(e, BecomeError::RequireTty)
+            }),
+            (
+                "sudo: unknown user nobody2\nsudo: error initializing audit plugin\n",
+                Some(1),
+                |e| matches!(e, BecomeError::UnknownUser { .. }),
+            ),
+            ("env: 'sudo': No such file or directory\n", Some(127), |e| {
+                matches!(e, BecomeError::NoSudo { .. })
+            }),
+            ("sudo: account validation failure\n", Some(1), |e| {
+                matches!(e, BecomeError::Other { status: 1, .. })
+            }),
         ];
         for (said, status, fits) in cases {
             let error = explain(&format!("{lecture}{said}"), status, "root");
@@ -92,7 +126,13 @@ mod tests {
     #[test]
     fn a_user_name_cannot_leave_its_quotes() {
         for name in ["", "-s", "a'b", "a b", "a;b", "a\\b", "a\nb"] {
-            let error = command("/bin/sh", "x", "n", Some(&BecomeUser::new(name)), &SudoSettings::default());
+            let error = command(
+                "/bin/sh",
+                "x",
+                "n",
+                Some(&BecomeUser::new(name)),
+                &SudoSettings::default(),
+            );
             assert!(matches!(error, Err(BecomeError::BadUserName { .. })), "{name:?}");
         }
     }

@@ -198,12 +198,12 @@ impl KnownHosts {
             .find(|entry| entry.key.algorithm() == key.algorithm());
         if let Some(entry) = same_kind.or_else(|| self.plain(&name.full).next()) {
             return Verdict::Refused(HostKeyError::Changed {
-                address: name.full.clone(),
-                algorithm: key.algorithm().to_string(),
-                file: entry.file.clone(),
+                address: name.full.as_str().into(),
+                algorithm: key.algorithm().to_string().into(),
+                file: entry.file.as_path().into(),
                 line: entry.line,
-                expected: format!("{} {}", entry.key.algorithm(), fingerprint(entry.key.key_data())),
-                got: fingerprint(key.key_data()),
+                expected: format!("{} {}", entry.key.algorithm(), fingerprint(entry.key.key_data())).into(),
+                got: fingerprint(key.key_data()).into(),
             });
         }
         // As OpenSSH does: a key recorded without the port counts for any port.
@@ -215,7 +215,9 @@ impl KnownHosts {
 
     /// What is known of a host certificate, at the present time.
     pub fn check_certificate(&self, name: &HostName, certificate: &Certificate) -> Verdict {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |since| since.as_secs());
         self.check_certificate_at(name, certificate, now)
     }
 
@@ -225,9 +227,9 @@ impl KnownHosts {
                 return Verdict::Refused(error);
             }
         }
-        let trusted = self
-            .matching(&name.full)
-            .any(|entry| entry.marker == Some(Marker::CertAuthority) && entry.key.key_data() == certificate.signature_key());
+        let trusted = self.matching(&name.full).any(|entry| {
+            entry.marker == Some(Marker::CertAuthority) && entry.key.key_data() == certificate.signature_key()
+        });
         if !trusted {
             // Signed by someone we do not know: it counts as the plain key it holds.
             return self.check(name, &PublicKey::new(certificate.public_key().clone(), ""));

@@ -20,7 +20,11 @@ pub fn record(file: &Path, name: &HostName, key: &PublicKey) -> Result<(), HostK
         source,
     };
     if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
+            .map_err(failed)?;
     }
     let mut open = OpenOptions::new()
         .read(true)
@@ -43,7 +47,11 @@ pub fn record(file: &Path, name: &HostName, key: &PublicKey) -> Result<(), HostK
         .to_openssh()
         .map_err(|error| failed(io::Error::other(error)))?;
     // A last line that someone left without its end must not swallow ours.
-    let separator = if bytes.is_empty() || bytes.ends_with(b"\n") { "" } else { "\n" };
+    let separator = if bytes.is_empty() || bytes.ends_with(b"\n") {
+        ""
+    } else {
+        "\n"
+    };
     let line = format!("{separator}{} {}\n", name.as_str(), key.trim());
     // One write: a reader sees all of the line or nothing.
     open.write_all(line.as_bytes()).map_err(failed)

@@ -41,23 +41,49 @@ fn lines_and_their_meaning() {
         (format!("vm1 {KEY_A}"), "vm1", 22, ECDSA, "changed 1"),
         (format!("vm1 {KEY_A}\nvm1 {ECDSA}"), "vm1", 22, ECDSA, "known"),
         (format!("a,vm1,10.0.0.1 {KEY_A}"), "10.0.0.1", 22, KEY_A, "known"),
-        (format!("*.example.org,!bad.example.org {KEY_A}"), "ok.example.org", 22, KEY_A, "known"),
-        (format!("*.example.org,!bad.example.org {KEY_A}"), "bad.example.org", 22, KEY_A, "unknown"),
-        (format!("!bad.example.org {KEY_A}"), "ok.example.org", 22, KEY_A, "unknown"),
+        (
+            format!("*.example.org,!bad.example.org {KEY_A}"),
+            "ok.example.org",
+            22,
+            KEY_A,
+            "known",
+        ),
+        (
+            format!("*.example.org,!bad.example.org {KEY_A}"),
+            "bad.example.org",
+            22,
+            KEY_A,
+            "unknown",
+        ),
+        (
+            format!("!bad.example.org {KEY_A}"),
+            "ok.example.org",
+            22,
+            KEY_A,
+            "unknown",
+        ),
         (format!("[vm1]:2222 {KEY_A}"), "vm1", 2222, KEY_A, "known"),
         (format!("[vm1]:2222 {KEY_A}"), "vm1", 22, KEY_A, "unknown"),
         (format!("vm1 {KEY_A}"), "vm1", 2222, KEY_A, "known"),
         (format!("vm1 {KEY_A}"), "vm1", 2222, KEY_B, "unknown"),
         (format!("[::1]:2222 {KEY_A}"), "::1", 2222, KEY_A, "known"),
         (format!("::1 {KEY_A}"), "::1", 22, KEY_A, "known"),
-        (format!("vm1 {KEY_A}\n@revoked vm1 {KEY_A}"), "vm1", 22, KEY_A, "revoked 2"),
+        (
+            format!("vm1 {KEY_A}\n@revoked vm1 {KEY_A}"),
+            "vm1",
+            22,
+            KEY_A,
+            "revoked 2",
+        ),
         (format!("@revoked * {KEY_A}"), "vm1", 2222, KEY_A, "revoked 1"),
         (format!("@revoked vm1 {KEY_A}\nvm1 {KEY_B}"), "vm1", 22, KEY_B, "known"),
         (format!("@cert-authority vm1 {KEY_A}"), "vm1", 22, KEY_A, "unknown"),
         (format!("@other vm1 {KEY_A}\nvm1 {KEY_A}"), "vm1", 22, KEY_A, "known"),
         // Garbage does not spoil the rest.
         (
-            format!("vm1\nvm1 ssh-ed25519\nvm1 ssh-ed25519 ####\n|1|bad|line {KEY_A}\n\u{fffd}\u{1}\nvm1 ecdsa-sha2-nistp256 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl\n  vm1\t{KEY_A}"),
+            format!(
+                "vm1\nvm1 ssh-ed25519\nvm1 ssh-ed25519 ####\n|1|bad|line {KEY_A}\n\u{fffd}\u{1}\nvm1 ecdsa-sha2-nistp256 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl\n  vm1\t{KEY_A}"
+            ),
             "vm1",
             22,
             KEY_A,
@@ -76,7 +102,11 @@ fn a_changed_key_names_both_fingerprints_and_the_line() {
         panic!("not refused");
     };
     let text = error.to_string();
-    for part in ["kh line 2", &fingerprint(key(KEY_A).key_data()), &fingerprint(key(KEY_B).key_data())] {
+    for part in [
+        "kh line 2",
+        &fingerprint(key(KEY_A).key_data()),
+        &fingerprint(key(KEY_B).key_data()),
+    ] {
         assert!(text.contains(part), "{part} is not in {text}");
     }
 }
@@ -92,5 +122,8 @@ fn algorithms_on_record_come_back_for_negotiation() {
 
 #[test]
 fn skipped_lines_are_named() {
-    assert_eq!(known(&format!("x\nvm1 {KEY_A}\ny z\n")).skipped(), [(PathBuf::from("kh"), 1), (PathBuf::from("kh"), 3)]);
+    assert_eq!(
+        known(&format!("x\nvm1 {KEY_A}\ny z\n")).skipped(),
+        [(PathBuf::from("kh"), 1), (PathBuf::from("kh"), 3)]
+    );
 }

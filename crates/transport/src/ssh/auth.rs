@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::Ordering::Relaxed;
 
 use russh::MethodKind;
 use russh::Signer;
@@ -15,7 +15,7 @@ use secrecy::ExposeSecret as _;
 use tokio::net::UnixStream;
 
 use super::Shared;
-use super::handshake::{Login, Verifier};
+use super::handshake::{Goodbye, Login, Verifier};
 use super::keys::{Loaded, certificate_of, default_files};
 use crate::error::{ConnectError, ErrorKind};
 use crate::target::AgentSource;
@@ -28,6 +28,7 @@ pub(super) struct Auth<'a> {
     pub handle: &'a mut Handle<Verifier>,
     pub shared: &'a Shared,
     pub login: &'a Login<'a>,
+    goodbye: Goodbye,
     tried: Vec<String>,
     keys_tried: usize,
     /// What the server still takes, once it has said.
@@ -41,11 +42,12 @@ enum Step {
 }
 
 impl<'a> Auth<'a> {
-    pub fn new(handle: &'a mut Handle<Verifier>, shared: &'a Shared, login: &'a Login<'a>) -> Self {
+    pub fn new(handle: &'a mut Handle<Verifier>, shared: &'a Shared, login: &'a Login<'a>, goodbye: Goodbye) -> Self {
         Self {
             handle,
             shared,
             login,
+            goodbye,
             tried: Vec::new(),
             keys_tried: 0,
             remaining: None,
@@ -98,7 +100,7 @@ impl<'a> Auth<'a> {
             // Some servers let anyone in; all say what they take.
             let user = self.login.user.to_string();
             let answer = self.handle.authenticate_none(user);
-            let answer = timed(self.login.limit, answer).await?;
+            let answer = timed(self.login, answer).await?;
             self.judge(answer);
         }
         self.finish().await
@@ -108,12 +110,12 @@ impl<'a> Auth<'a> {
         if self.login_done() {
             return Ok(());
         }
-        if self.handle.is_closed() && self.tried.is_empty() {
+        if self.handle.is_closed() && !self.goodbye.load(Relaxed) {
             return Err(unreachable(self.login, ConnectError::DroppedEarly));
         }
         Err(ErrorKind::Auth {
-            address: self.login.label(),
-            user: self.login.user.to_string(),
+            address: self.login.label().into(),
+            user: self.login.user.into(),
             tried: self.tried,
             offered: self
                 .remaining
@@ -126,7 +128,9 @@ impl<'a> Auth<'a> {
 
     /// Success is kept as a method list that is none at all.
     fn login_done(&self) -> bool {
-        self.remaining.as_ref().is_some_and(|methods| methods == &[MethodKind::None])
+        self.remaining
+            .as_ref()
+            .is_some_and(|methods| methods == &[MethodKind::None])
     }
 
     fn takes(&self, method: MethodKind) -> bool {
@@ -211,7 +215,7 @@ impl<'a> Auth<'a> {
         let hash = self.hash(&key.algorithm()).await;
         let user = self.login.user.to_string();
         let key = PrivateKeyWithHashAlg::new(key, hash);
-        let answer = timed(self.login.limit, self.handle.authenticate_publickey(user, key)).await?;
+        let answer = timed(self.login, self.handle.authenticate_publickey(user, key)).await?;
         Ok(self.judge(answer))
     }
 
@@ -219,7 +223,7 @@ impl<'a> Auth<'a> {
         let user = self.login.user.to_string();
         if !matches!(key.algorithm(), Algorithm::Rsa { .. }) {
             return timed(
-                self.login.limit,
+                self.login,
                 self.handle.authenticate_openssh_cert(user, key.clone(), certificate),
             )
             .await;
@@ -231,12 +235,18 @@ impl<'a> Auth<'a> {
             .authenticate_certificate_with(user, certificate, Some(HashAlg::Sha512), &mut signer);
         match tokio::time::timeout(self.login.limit, asked).await {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => Err(ErrorKind::Protocol(format!("the certificate could not be used: {error:?}"))),
-            Err(_) => Err(slow(self.login.limit)),
+            Ok(Err(error)) => Err(ErrorKind::Protocol(format!(
+                "the certificate could not be used: {error:?}"
+            ))),
+            Err(_) => Err(slow(self.login)),
         }
     }
 
-    async fn agent_key(&mut self, identity: &AgentIdentity, agent: &mut AgentClient<UnixStream>) -> Result<Step, ErrorKind> {
+    async fn agent_key(
+        &mut self,
+        identity: &AgentIdentity,
+        agent: &mut AgentClient<UnixStream>,
+    ) -> Result<Step, ErrorKind> {
         if !self.takes(MethodKind::PublicKey) || self.keys_tried >= MOST_KEYS {
             return Ok(Step::Go);
         }
@@ -265,7 +275,7 @@ impl<'a> Auth<'a> {
                 tracing::debug!(%error, "the ssh agent did not sign");
                 Ok(if self.handle.is_closed() { Step::Over } else { Step::Go })
             }
-            Err(_) => Err(slow(limit)),
+            Err(_) => Err(slow(self.login)),
         }
     }
 
@@ -287,8 +297,10 @@ impl<'a> Auth<'a> {
         let user = self.login.user.to_string();
         if self.takes(MethodKind::Password) {
             self.tried.push("password".into());
-            let asked = self.handle.authenticate_password(user.clone(), password.expose_secret());
-            let answer = timed(self.login.limit, asked).await?;
+            let asked = self
+                .handle
+                .authenticate_password(user.clone(), password.expose_secret());
+            let answer = timed(self.login, asked).await?;
             match self.judge(answer) {
                 Step::Go => {}
                 step => return Ok(step),
@@ -298,8 +310,10 @@ impl<'a> Auth<'a> {
             return Ok(Step::Go);
         }
         self.tried.push("keyboard-interactive".into());
-        let asked = self.handle.authenticate_keyboard_interactive_start(user, None::<String>);
-        let mut answer = timed(self.login.limit, asked).await?;
+        let asked = self
+            .handle
+            .authenticate_keyboard_interactive_start(user, None::<String>);
+        let mut answer = timed(self.login, asked).await?;
         let mut given = false;
         loop {
             let prompts = match answer {
@@ -328,7 +342,7 @@ impl<'a> Auth<'a> {
                 })
                 .collect();
             let asked = self.handle.authenticate_keyboard_interactive_respond(replies);
-            answer = timed(self.login.limit, asked).await?;
+            answer = timed(self.login, asked).await?;
         }
     }
 }
@@ -341,11 +355,8 @@ fn shown(key: &PublicKey, comment: &str) -> String {
     }
 }
 
-fn slow(limit: Duration) -> ErrorKind {
-    ErrorKind::Timeout {
-        limit,
-        stderr: "the server did not answer the login".into(),
-    }
+fn slow(login: &Login<'_>) -> ErrorKind {
+    unreachable(login, ConnectError::Timeout(login.limit))
 }
 
 pub(super) fn unreachable(login: &Login<'_>, cause: ConnectError) -> ErrorKind {
@@ -356,13 +367,13 @@ pub(super) fn unreachable(login: &Login<'_>, cause: ConnectError) -> ErrorKind {
     }
 }
 
-async fn timed<T>(limit: Duration, asked: impl Future<Output = Result<T, russh::Error>>) -> Result<T, ErrorKind> {
-    match tokio::time::timeout(limit, asked).await {
+async fn timed<T>(login: &Login<'_>, asked: impl Future<Output = Result<T, russh::Error>>) -> Result<T, ErrorKind> {
+    match tokio::time::timeout(login.limit, asked).await {
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(_)) => Err(ErrorKind::ConnectionLost {
             doing: "logging in".into(),
         }),
-        Err(_) => Err(slow(limit)),
+        Err(_) => Err(slow(login)),
     }
 }
 
@@ -372,8 +383,16 @@ struct RsaSigner(Arc<PrivateKey>);
 impl Signer for RsaSigner {
     type Error = russh::AgentAuthError;
 
-    async fn auth_sign(&mut self, _key: &AgentIdentity, _hash: Option<HashAlg>, mut data: Vec<u8>) -> Result<Vec<u8>, Self::Error> {
-        let signature = self.0.try_sign(&data).map_err(|_| russh::keys::Error::InvalidSignature)?;
+    async fn auth_sign(
+        &mut self,
+        _key: &AgentIdentity,
+        _hash: Option<HashAlg>,
+        mut data: Vec<u8>,
+    ) -> Result<Vec<u8>, Self::Error> {
+        let signature = self
+            .0
+            .try_sign(&data)
+            .map_err(|_| russh::keys::Error::InvalidSignature)?;
         let algorithm = signature.algorithm().to_string();
         let mut blob = Vec::new();
         for part in [algorithm.as_bytes(), signature.as_bytes()] {

@@ -93,9 +93,12 @@ impl Opener for SshOpener {
                     Some(ChannelMsg::Data { data }) => events.send(Event::Stdout(data)),
                     Some(ChannelMsg::ExtendedData { data, .. }) => events.send(Event::Stderr(data)),
                     Some(ChannelMsg::ExitStatus { exit_status }) => events.send(Event::Exit(exit_status as i32)),
-                    Some(ChannelMsg::ExitSignal { signal_name, .. }) => events.send(Event::Exit(128 + number(&signal_name))),
+                    Some(ChannelMsg::ExitSignal { signal_name, .. }) => {
+                        events.send(Event::Exit(128 + number(&signal_name)))
+                    }
                     Some(ChannelMsg::Failure) => {
-                        let refused = events.send(Event::Stderr("the server does not run commands for this user".into()));
+                        let refused =
+                            events.send(Event::Stderr("the server does not run commands for this user".into()));
                         let _ = events.send(Event::Exit(126));
                         refused
                     }

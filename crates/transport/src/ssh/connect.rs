@@ -14,18 +14,24 @@ use super::Shared;
 use super::auth::{Auth, unreachable};
 use super::channel::Client;
 use super::handshake::{Login, handshake};
+use super::tcp::PromptStream;
 use crate::error::{ConnectError, ErrorKind};
 use crate::stats::Counters;
 use crate::target::{Jump, Target};
 
-/// Logins under way at one server: sshd drops some from ten on (`MaxStartups 10:30:100`).
-const LOGINS_AT_ONCE: usize = 8;
+/// Logins under way at one server: sshd drops some from ten on (`MaxStartups 10:30:100`), and hears late of those that are through.
+const LOGINS_AT_ONCE: usize = 6;
+
+/// A connection that is made by the first who needs it, while the others wait.
+type Slot = Arc<Mutex<Option<Arc<Client>>>>;
+/// A server: the way there, its address and port.
+type Server = (Vec<Jump>, String, u16);
 
 #[derive(Default)]
 pub(super) struct Pool {
     /// By the whole way there, since the same address may be another machine behind another jump host.
-    jumps: Mutex<HashMap<Vec<Jump>, Arc<Mutex<Option<Arc<Client>>>>>>,
-    pace: Mutex<HashMap<(Vec<Jump>, String, u16), Arc<Semaphore>>>,
+    jumps: Mutex<HashMap<Vec<Jump>, Slot>>,
+    pace: Mutex<HashMap<Server, Arc<Semaphore>>>,
 }
 
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -39,7 +45,8 @@ impl Shared {
             tried += 1;
             let outcome = async {
                 let through = self.jump(target, &target.jumps).await?;
-                self.once(target, &Login::target(target), &target.jumps, through, counters).await
+                self.once(target, &Login::target(target), &target.jumps, through, counters)
+                    .await
             };
             match outcome.await {
                 Ok(client) => return Ok(Arc::new(client)),
@@ -64,7 +71,14 @@ impl Shared {
         let mut through = None;
         for hops in 1..=way.len() {
             let (before, jump) = (&way[..hops - 1], &way[hops - 1]);
-            let slot = self.pool.jumps.lock().await.entry(way[..hops].to_vec()).or_default().clone();
+            let slot = self
+                .pool
+                .jumps
+                .lock()
+                .await
+                .entry(way[..hops].to_vec())
+                .or_default()
+                .clone();
             let mut slot = slot.lock().await;
             let client = match &*slot {
                 Some(client) if !client.is_closed() => client.clone(),
@@ -109,13 +123,13 @@ impl Shared {
             };
             handshake(stream, login).await
         };
-        let mut handle = match tokio::time::timeout(login.limit, connecting).await {
+        let (mut handle, goodbye) = match tokio::time::timeout(login.limit, connecting).await {
             Ok(handle) => handle?,
             Err(_) => return Err(unreachable(login, ConnectError::Timeout(login.limit))),
         };
         counters.connected(began.elapsed());
         let began = Instant::now();
-        Auth::new(&mut handle, self, login).run().await?;
+        Auth::new(&mut handle, self, login, goodbye).run().await?;
         counters.authenticated(began.elapsed());
         tracing::debug!(host = target.name, server = login.label(), "logged in");
         Ok(Client::new(handle, through))
@@ -131,18 +145,14 @@ impl Shared {
     }
 }
 
-async fn tcp(login: &Login<'_>) -> Result<TcpStream, ErrorKind> {
+async fn tcp(login: &Login<'_>) -> Result<PromptStream, ErrorKind> {
     let addresses = tokio::net::lookup_host((login.address, login.port))
         .await
         .map_err(|error| unreachable(login, ConnectError::Name(error)))?;
     let mut last = None;
     for address in addresses {
         match TcpStream::connect(address).await {
-            Ok(stream) => {
-                // Costs 40 ms an exchange when left off; a stream that cannot have it still works.
-                let _ = stream.set_nodelay(true);
-                return Ok(stream);
-            }
+            Ok(stream) => return Ok(PromptStream::new(stream)),
             Err(error) => last = Some(error),
         }
     }
@@ -169,7 +179,14 @@ async fn forwarded(client: &Client, login: &Login<'_>, way: &[Jump]) -> Result<i
                 other => (other.to_string(), true),
             };
             let jump = way.last().map(|jump| jump.address.clone()).unwrap_or_default();
-            Err(unreachable(login, ConnectError::JumpRefused { jump, reason, transient }))
+            Err(unreachable(
+                login,
+                ConnectError::JumpRefused {
+                    jump,
+                    reason,
+                    transient,
+                },
+            ))
         }
     }
 }

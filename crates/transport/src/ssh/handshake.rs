@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
-use russh::client::{self, Handle, Handler};
+use russh::client::{self, DisconnectReason, Handle, Handler};
 use russh::keys::ssh_key::public::KeyData;
 use russh::keys::{Algorithm, EcdsaCurve, HashAlg, PublicKeyOrCertificate};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -86,7 +87,10 @@ impl<'a> Login<'a> {
     /// Files to read, the one to write to first.
     fn files(&self) -> Vec<PathBuf> {
         if self.known_hosts.is_empty() {
-            vec![expand_home("~/.ssh/known_hosts"), PathBuf::from("/etc/ssh/ssh_known_hosts")]
+            vec![
+                expand_home("~/.ssh/known_hosts"),
+                PathBuf::from("/etc/ssh/ssh_known_hosts"),
+            ]
         } else {
             self.known_hosts.to_vec()
         }
@@ -100,7 +104,11 @@ pub(crate) struct Verifier {
     known: KnownHosts,
     write_to: PathBuf,
     accepted: Option<KeyData>,
+    goodbye: Goodbye,
 }
+
+/// Whether the server ended the connection in words, as after too many attempts to log in, and not by dropping it.
+pub(super) type Goodbye = Arc<AtomicBool>;
 
 /// Why a handshake ended.
 #[derive(Debug)]
@@ -132,7 +140,11 @@ impl Verifier {
             }),
             (Verdict::Unknown, _) => {
                 let (file, name) = (self.write_to.clone(), self.name.clone());
-                tracing::info!(host = name.as_str(), key = fingerprint(key.key_data()), "a new host key was accepted");
+                tracing::info!(
+                    host = name.as_str(),
+                    key = fingerprint(key.key_data()),
+                    "a new host key was accepted"
+                );
                 // Waiting for the lock of another run must not stop the others of this one.
                 match tokio::task::spawn_blocking(move || record(&file, &name, &key)).await {
                     Ok(outcome) => outcome,
@@ -160,6 +172,17 @@ impl Handler for Verifier {
         }
         self.accepted = Some(key);
         Ok(true)
+    }
+
+    async fn disconnected(&mut self, reason: DisconnectReason<Self::Error>) -> Result<(), Self::Error> {
+        match reason {
+            DisconnectReason::ReceivedDisconnect(info) => {
+                tracing::debug!(message = info.message, "the server ended the connection");
+                self.goodbye.store(true, Relaxed);
+                Ok(())
+            }
+            DisconnectReason::Error(error) => Err(error),
+        }
     }
 }
 
@@ -211,7 +234,7 @@ fn config(known: &KnownHosts, name: &HostName) -> client::Config {
 }
 
 /// Speaks SSH over a stream up to the point where one can log in.
-pub(super) async fn handshake<S>(stream: S, login: &Login<'_>) -> Result<Handle<Verifier>, ErrorKind>
+pub(super) async fn handshake<S>(stream: S, login: &Login<'_>) -> Result<(Handle<Verifier>, Goodbye), ErrorKind>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -225,14 +248,17 @@ where
         tracing::debug!(file = %file.display(), line, "a line of known_hosts was skipped");
     }
     let config = Arc::new(config(&known, &name));
+    let goodbye = Goodbye::default();
     let verifier = Verifier {
+        goodbye: goodbye.clone(),
         policy: login.host_keys,
         name,
         known,
         write_to: files.into_iter().next().unwrap_or_default(),
         accepted: None,
     };
-    client::connect_stream(config, stream, verifier).await.map_err(|error| match error {
+    let handle = client::connect_stream(config, stream, verifier).await;
+    handle.map(|handle| (handle, goodbye)).map_err(|error| match error {
         VerifyError::HostKey(error) => error.into(),
         VerifyError::Ssh(error) => explain(login, error),
     })
@@ -259,8 +285,18 @@ mod tests {
     fn algorithms_on_record_are_asked_for_first_and_none_is_lost() {
         let rsa = Algorithm::Rsa { hash: None };
         let order = algorithms(&[rsa]);
-        assert!(matches!(order[0], Algorithm::Rsa { hash: Some(HashAlg::Sha512) }));
-        assert!(matches!(order[1], Algorithm::Rsa { hash: Some(HashAlg::Sha256) }));
+        assert!(matches!(
+            order[0],
+            Algorithm::Rsa {
+                hash: Some(HashAlg::Sha512)
+            }
+        ));
+        assert!(matches!(
+            order[1],
+            Algorithm::Rsa {
+                hash: Some(HashAlg::Sha256)
+            }
+        ));
         assert_eq!((order.len(), algorithms(&[]).len()), (6, 6));
         assert_eq!(algorithms(&[])[0], Algorithm::Ed25519);
     }

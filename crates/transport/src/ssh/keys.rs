@@ -47,7 +47,10 @@ pub(super) fn default_files() -> Vec<PathBuf> {
 pub(super) enum Loaded {
     Key(Arc<PrivateKey>),
     /// Not opened yet; the public half is known where the format shows it or `KEY.pub` is there.
-    Locked { text: Arc<Secret>, public: Option<PublicKey> },
+    Locked {
+        text: Arc<Secret>,
+        public: Option<PublicKey>,
+    },
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -89,7 +92,12 @@ impl Keys {
     }
 
     /// Opens an encrypted key. The lock is held while someone is asked, so that one key is asked for once.
-    pub async fn unlock(&self, path: &Path, text: Arc<Secret>, prompt: &Arc<dyn Prompt>) -> Result<Arc<PrivateKey>, KeyFileError> {
+    pub async fn unlock(
+        &self,
+        path: &Path,
+        text: Arc<Secret>,
+        prompt: &Arc<dyn Prompt>,
+    ) -> Result<Arc<PrivateKey>, KeyFileError> {
         let mut opened = self.opened.lock().await;
         let known = opened.get(path).cloned();
         let outcome = match known {

@@ -5,6 +5,7 @@ mod channel;
 mod connect;
 mod handshake;
 mod keys;
+mod tcp;
 mod upload;
 
 use std::sync::Arc;
@@ -166,7 +167,12 @@ impl Host for SshHost {
         outcome.map_err(|kind| self.error(kind))
     }
 
-    async fn apply(&self, _permit: &Permit<'_>, identity: &Identity, request: Request) -> Result<Response, TransportError> {
+    async fn apply(
+        &self,
+        _permit: &Permit<'_>,
+        identity: &Identity,
+        request: Request,
+    ) -> Result<Response, TransportError> {
         self.run(identity, &request).await.map_err(|kind| self.error(kind))
     }
 
@@ -187,7 +193,9 @@ impl Host for SshHost {
 
     async fn upload(&self, _permit: &Permit<'_>, content: Bytes) -> Result<String, TransportError> {
         let live = self.live().await.map_err(|kind| self.error(kind))?;
-        upload::upload(&live.shells, content).await.map_err(|kind| self.error(kind))
+        upload::upload(&live.shells, content)
+            .await
+            .map_err(|kind| self.error(kind))
     }
 
     async fn download(&self, identity: &Identity, path: &str, limit: usize) -> Result<Bytes, TransportError> {
@@ -208,7 +216,10 @@ impl Host for SshHost {
             match tokio::time::timeout(left, self.returned(old_boot_id)).await {
                 Ok(Ok(true)) => return Ok(()),
                 Ok(Ok(false)) => {}
-                Ok(Err(error @ (ErrorKind::HostKey(HostKeyError::Changed { .. } | HostKeyError::Revoked { .. }) | ErrorKind::KeyFile(_)))) => {
+                Ok(Err(
+                    error @ (ErrorKind::HostKey(HostKeyError::Changed { .. } | HostKeyError::Revoked { .. })
+                    | ErrorKind::KeyFile(_)),
+                )) => {
                     return Err(self.error(error));
                 }
                 // Logins are refused while a machine starts (pam_nologin), so that is no reason to give up.

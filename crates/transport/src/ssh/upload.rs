@@ -41,7 +41,9 @@ pub(super) async fn upload(shells: &Shells<SshOpener>, content: Bytes) -> Result
         Err(error) => {
             let quoted = crate::files::quote(&path)?;
             // The first error counts; this one would only say the same again.
-            let _ = shells.run(&Identity::Login, &Request::new(format!("rm -f {quoted}")), None).await;
+            let _ = shells
+                .run(&Identity::Login, &Request::new(format!("rm -f {quoted}")), None)
+                .await;
             Err(error)
         }
     }
@@ -96,7 +98,7 @@ async fn sftp(client: &Client, path: &str, content: &[u8]) -> Result<(), Failed>
         file.close().await.map_err(|error| error.to_string())
     }
     .await;
-// Ends sftp-server, which gives the session's place back.
+    // Ends sftp-server, which gives the session's place back.
     let _ = session.close().await;
     drop(place);
     written.map_err(Failed::Write)

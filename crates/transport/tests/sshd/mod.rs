@@ -150,7 +150,10 @@ impl Sshd {
 
     /// How many logins it has let in.
     pub fn logins(&self) -> usize {
-        self.log().lines().filter(|line| line.starts_with("Accepted publickey ")).count()
+        self.log()
+            .lines()
+            .filter(|line| line.starts_with("Accepted publickey "))
+            .count()
     }
 
     /// A new key pair.
@@ -263,6 +266,25 @@ impl Proxy {
             std::thread::spawn(move || pass(up.0, up.1));
             std::thread::sleep(delay);
             pass(down.0, down.1);
+        })
+    }
+
+    /// Passes so many bytes of the server on and then cuts the connection.
+    pub fn limited(port: u16, bytes: usize) -> Self {
+        Self::serve(move |mut client, _| {
+            let mut server = TcpStream::connect(("127.0.0.1", port)).expect("the server");
+            let (from, to) = (client.try_clone().expect("a copy"), server.try_clone().expect("a copy"));
+            std::thread::spawn(move || pass(from, to));
+            let (mut left, mut buffer) = (bytes, [0_u8; 1024]);
+            while left > 0 {
+                let most = left.min(buffer.len());
+                match server.read(&mut buffer[..most]) {
+                    Ok(count) if count > 0 && client.write_all(&buffer[..count]).is_ok() => left -= count,
+                    _ => break,
+                }
+            }
+            let _ = client.shutdown(Shutdown::Both);
+            let _ = server.shutdown(Shutdown::Both);
         })
     }
 

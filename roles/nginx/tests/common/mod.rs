@@ -52,7 +52,10 @@ pub fn read(ini: &str, vars: &str) -> (Option<Settings>, String) {
     );
     let mut problems = Diagnostics::new();
     let settings = Settings::read(&around, &mut problems);
-    (settings, problems.iter().map(|problem| format!("{problem}\n")).collect())
+    (
+        settings,
+        problems.iter().map(|problem| format!("{problem}\n")).collect(),
+    )
 }
 
 /// The settings of `nginx-node-1` with `vars`; nothing may be wrong.
