@@ -1,13 +1,17 @@
 //! Carrying changes out: the only place that sends steps to a host.
 
 use crate::decision::Change;
+use crate::journal::Record;
+use crate::link::Link;
 use crate::render_step::{self, ContentSource, Rendered, UPLOAD_FROM};
 use crate::shell::{frame, split_frames};
+use crate::site::unit::{self, Followed};
 use crate::step::{Shell, Step, WriteFiles};
 use crate::text::{DETAIL_LIMIT, gist, sanitize, tail};
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use mosip_prov_events::Failure;
-use mosip_prov_transport::{Host, Identity, OutputLine, Permit, Request, Response, TransportError};
+use mosip_prov_transport::{Identity, OutputLine, Permit, Request, Response, Stream, TransportError};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -28,10 +32,12 @@ impl From<TransportError> for ApplyError {
 
 /// Where and within which limits changes are carried out.
 pub(crate) struct Applier<'a> {
-    pub host: &'a dyn Host,
+    pub link: &'a Link<'a>,
     pub identity: &'a Identity,
     pub permit: Permit<'a>,
     pub timeout: Duration,
+    /// The role whose files' predecessors are kept.
+    pub keep_for: Option<&'a str>,
 }
 
 impl Applier<'_> {
@@ -56,7 +62,7 @@ impl Applier<'_> {
                             .iter()
                             .map(|f| ContentSource::Payload(f.content.bytes()))
                             .collect();
-                        render_step::write_files(write, &sources)
+                        render_step::write_files(write, &sources, self.keep_for)
                     }
                     // `render_step::is_small` keeps reboots out of here.
                     Step::Reboot { .. } => continue,
@@ -76,7 +82,7 @@ impl Applier<'_> {
             timeout: Some(timeout),
             sensitive,
         };
-        let response = self.host.apply(&self.permit, self.identity, request).await?;
+        let response = self.link.apply_once(&self.permit, self.identity, request).await?;
         let output = response.stdout_text();
         let frames = split_frames(&output).unwrap_or_default();
         let mut results: Vec<Result<(), Failure>> = frames
@@ -97,11 +103,13 @@ impl Applier<'_> {
         Ok(results)
     }
 
-    /// Carries out one change step by step; output of long steps goes to `lines` while they run.
-    pub async fn alone(&self, change: &Change, lines: &mpsc::Sender<OutputLine>) -> Result<(), ApplyError> {
+    /// Carries out one change step by step; output of long steps goes to `lines` while they run. `task` names it on the
+    /// host.
+    pub async fn alone(&self, change: &Change, task: &str, lines: &mpsc::Sender<OutputLine>) -> Result<(), ApplyError> {
         for step in &change.steps {
             match step {
-                Step::Shell(shell) => self.shell(shell, lines).await?,
+                Step::Shell(shell) if shell.long => self.detached(shell, task, lines).await?,
+                Step::Shell(shell) => self.shell(shell).await?,
                 Step::WriteFiles(write) => self.write_files(write, &change.summary).await?,
                 Step::Reboot { timeout } => self.reboot(*timeout).await?,
             }
@@ -109,7 +117,7 @@ impl Applier<'_> {
         Ok(())
     }
 
-    async fn shell(&self, shell: &Shell, lines: &mpsc::Sender<OutputLine>) -> Result<(), ApplyError> {
+    async fn shell(&self, shell: &Shell) -> Result<(), ApplyError> {
         let rendered = render_step::shell(shell);
         let request = Request {
             script: rendered.fragment,
@@ -117,14 +125,110 @@ impl Applier<'_> {
             timeout: Some(shell.timeout.unwrap_or(self.timeout)),
             sensitive: shell.payload.is_sensitive(),
         };
-        let response = if shell.long {
-            self.host
-                .apply_watched(&self.permit, self.identity, request, lines.clone())
-                .await?
-        } else {
-            self.host.apply(&self.permit, self.identity, request).await?
-        };
+        let response = self.link.apply_once(&self.permit, self.identity, request).await?;
         check(&shell.summary, &response)
+    }
+
+    /// Work that goes on whatever becomes of the connection, or of this program.
+    async fn detached(&self, shell: &Shell, task: &str, lines: &mpsc::Sender<OutputLine>) -> Result<(), ApplyError> {
+        let id = self.link.next_id("-");
+        let host = self.link.machine.to_owned();
+        self.link.promise(Record::UnitStarted {
+            host: host.clone(),
+            unit: id.clone(),
+            task: task.to_owned(),
+        });
+        self.link.left_behind(&id);
+        let input = shell.payload.bytes();
+        let payload: Bytes = [shell.script.as_bytes(), input.as_ref()].concat().into();
+        let begin = |skip| Request {
+            script: unit::start(&id, task, shell.script.len(), input.len(), skip),
+            payload: payload.clone(),
+            timeout: Some(shell.timeout.unwrap_or(self.timeout)),
+            sensitive: shell.payload.is_sensitive(),
+        };
+        let (followed, output) = self.watch(&id, begin, lines).await?;
+        match followed {
+            Followed::Status(status) => {
+                self.link.promise(Record::UnitEnded { host, unit: id, status });
+                match status {
+                    0 => Ok(()),
+                    status => Err(ApplyError::Step(step_failure(&shell.summary, status, &output))),
+                }
+            }
+            Followed::Vanished | Followed::Gone => {
+                self.link.promise(Record::UnitEnded {
+                    host,
+                    unit: id,
+                    status: -1,
+                });
+                Err(ApplyError::Step(Failure {
+                    message: format!("{}: it was ended from outside before it was done", shell.summary),
+                    detail: Some(tail(&sanitize(&output), DETAIL_LIMIT)).filter(|d| !d.trim().is_empty()),
+                    status: None,
+                    help: Some("the host was rebooted or the work was killed there; run again".to_owned()),
+                }))
+            }
+        }
+    }
+
+    /// Takes the result of work that an earlier run left on the host.
+    pub async fn adopt(&self, id: &str, lines: &mpsc::Sender<OutputLine>) -> Result<(Followed, String), ApplyError> {
+        self.link.left_behind(id);
+        let request = |skip| Request {
+            script: unit::follow(id, skip),
+            timeout: Some(Duration::from_secs(4 * 3600)),
+            ..Request::default()
+        };
+        self.watch(id, request, lines).await
+    }
+
+    /// Follows the work `id` to its end, over as many connections as it takes.
+    async fn watch(
+        &self,
+        id: &str,
+        request: impl Fn(u64) -> Request,
+        lines: &mpsc::Sender<OutputLine>,
+    ) -> Result<(Followed, String), ApplyError> {
+        let seen = AtomicU64::new(0);
+        let stop = async {
+            self.link.cancel.cancelled().await;
+            let request = Request::new(unit::stop(id));
+            // If this fails the work goes on; the next run finds it.
+            let _ = self.link.host.apply(&self.permit, self.identity, request).await;
+            std::future::pending::<()>().await;
+        };
+        let follow = self.link.patiently(async || {
+            let (sender, mut receiver) = mpsc::channel::<OutputLine>(64);
+            let forward = async {
+                while let Some(line) = receiver.recv().await {
+                    if line.stream == Stream::Stdout {
+                        seen.fetch_add(1, Ordering::Relaxed);
+                        // Nobody listening does not stop the work.
+                        let _ = lines.send(line).await;
+                    }
+                }
+            };
+            let request = request(seen.load(Ordering::Relaxed));
+            let watch = self
+                .link
+                .host
+                .apply_watched(&self.permit, self.identity, request, sender);
+            tokio::join!(watch, forward).0
+        });
+        let response = tokio::select! {
+            response = follow => response?,
+            () = stop => unreachable!("the stopper never returns"),
+        };
+        let output = response.stdout_text().into_owned();
+        match unit::outcome(&response.stderr_text()) {
+            Some(followed) => Ok((followed, output)),
+            None => Err(ApplyError::Step(step_failure(
+                "long work could not be started",
+                response.status,
+                &format!("{output}{}", response.stderr_text()),
+            ))),
+        }
     }
 
     async fn write_files(&self, write: &WriteFiles, summary: &str) -> Result<(), ApplyError> {
@@ -132,7 +236,10 @@ impl Applier<'_> {
         for file in &write.files {
             let bytes = file.content.bytes();
             uploaded.push(if bytes.len() >= UPLOAD_FROM {
-                Some(self.host.upload(&self.permit, bytes.clone()).await?)
+                let upload = self
+                    .link
+                    .patiently(async || self.link.host.upload(&self.permit, bytes.clone()).await);
+                Some(upload.await?)
             } else {
                 None
             });
@@ -146,32 +253,38 @@ impl Applier<'_> {
                 None => ContentSource::Payload(file.content.bytes()),
             })
             .collect();
-        let Rendered { fragment, payload } = render_step::write_files(write, &sources);
+        let Rendered { fragment, payload } = render_step::write_files(write, &sources, self.keep_for);
         let request = Request {
             script: fragment,
             payload,
             timeout: Some(self.timeout),
             sensitive: write.files.iter().any(|f| f.content.is_sensitive()),
         };
-        let response = self.host.apply(&self.permit, self.identity, request).await?;
+        let response = self.link.apply_once(&self.permit, self.identity, request).await?;
         check(summary, &response)
     }
 
     async fn reboot(&self, timeout: Duration) -> Result<(), ApplyError> {
+        let host = self.link.host;
         let boot_id = Request::new("cat /proc/sys/kernel/random/boot_id");
-        let boot_id = self.host.ask(self.identity, boot_id).await?;
+        let boot_id = host.ask(self.identity, boot_id).await?;
         let boot_id = boot_id.stdout_text().trim().to_owned();
         // Detached and a moment later, so that this exchange still gets its answer.
         let script = "nohup sh -c 'sleep 1; systemctl reboot || reboot' >/dev/null 2>&1 </dev/null &";
-        let response = self
-            .host
-            .apply(&self.permit, self.identity, Request::new(script))
-            .await?;
+        let response = host.apply(&self.permit, self.identity, Request::new(script)).await?;
         check("reboot", &response)?;
         tokio::time::sleep(Duration::from_secs(2)).await;
         let old = Some(boot_id.as_str()).filter(|id| !id.is_empty());
-        self.host.wait_for_return(timeout, old).await?;
+        host.wait_for_return(timeout, old).await?;
         Ok(())
+    }
+
+    /// Puts back what `role` replaced at `paths`; the paths that were, one a line.
+    pub async fn restore(&self, role: &str, paths: &[String]) -> Result<String, ApplyError> {
+        let request = Request::new(crate::site::undo::restore(role, paths)).timeout(self.timeout);
+        let response = self.link.apply_once(&self.permit, self.identity, request).await?;
+        check("put back the previous files", &response)?;
+        Ok(response.stdout_text().into_owned())
     }
 }
 
@@ -207,6 +320,8 @@ fn remedy(output: &str) -> Option<String> {
         "the disk is full: free some space on the host (df -h), then run again; nothing was left half-written"
     } else if output.contains("Read-only file system") {
         "the file system is mounted read-only, often after a disk error: look at dmesg on the host, mend and remount it, then run again"
+    } else if output.contains("the change was cut short") {
+        "the connection was lost and what it was doing ended with it; run again"
     } else if output.contains("Permission denied") || output.contains("Operation not permitted") {
         "the task's user may not do this: check ansible_become and ansible_become_user for this host"
     } else {

@@ -1,7 +1,7 @@
 //! What is known about the machines of a run, for one host's way through a play.
 
 use crate::answers::{Answers, Outcome};
-use crate::compose::compose;
+use crate::compose::{Composed, compose};
 use crate::question::{Question, Touch};
 use mosip_prov_transport::{Host, Identity, Request, TransportError};
 use std::collections::HashMap;
@@ -70,6 +70,11 @@ impl Memory {
         questions.iter().filter(|q| !answers.knows(q)).collect()
     }
 
+    /// Forgets all that is known of `machine`.
+    pub fn forget_machine(&mut self, machine: &str) {
+        self.forget(machine, &[Touch::Everything]);
+    }
+
     /// Asks `questions` at `place` in one exchange and remembers the answers.
     pub async fn ask(
         &mut self,
@@ -84,10 +89,15 @@ impl Memory {
         }
         let request = Request::new(composed.script.clone()).timeout(timeout);
         let response = host.ask(&place.1, request).await?;
+        self.learn(place, &composed, &response.stdout_text());
+        Ok(())
+    }
+
+    /// Remembers the answers to `composed` in `output`.
+    pub fn learn(&mut self, place: &Place, composed: &Composed, output: &str) {
         let answers = self.at(place);
-        for (question, answer) in composed.read(&response.stdout_text()) {
+        for (question, answer) in composed.read(output) {
             answers.learn(question, answer);
         }
-        Ok(())
     }
 }

@@ -24,6 +24,12 @@ pub struct RunOptions {
     pub become_user: Option<String>,
     /// How long one exchange may take.
     pub command_timeout: Duration,
+    /// How long to wait for another run that works on a host.
+    pub lock_timeout: Duration,
+    /// How long a connection that was lost is tried to be made again.
+    pub reconnect_timeout: Duration,
+    /// Whether replaced files are put back when what follows from them fails.
+    pub rollback: bool,
 }
 
 impl Default for RunOptions {
@@ -37,6 +43,9 @@ impl Default for RunOptions {
             start_at_task: None,
             become_user: None,
             command_timeout: Duration::from_secs(300),
+            lock_timeout: Duration::from_secs(600),
+            reconnect_timeout: Duration::from_secs(120),
+            rollback: true,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! A run that is ready: every host's tasks are known, and nothing has been connected to.
 
+use crate::journal::RunSummary;
 use crate::task::Task;
 use indexmap::IndexMap;
 use mosip_prov_inventory::diagnostic::Diagnostic;
@@ -52,6 +53,38 @@ impl Prepared {
             }
         }
         all
+    }
+
+    /// Leaves out what an earlier run has done: per host, everything before the first task that did not succeed. Returns
+    /// how many tasks were left out.
+    pub fn resume(&mut self, run: &RunSummary) -> usize {
+        let mut left_out = 0;
+        for play in &mut self.plays {
+            for (host, part) in &mut play.hosts {
+                if run.completed(host, &play.name) {
+                    for role in &mut part.roles {
+                        left_out += role.tasks.len();
+                        role.tasks.clear();
+                    }
+                    continue;
+                }
+                let Some((role, task, done)) = run.position(host, &play.name) else {
+                    continue;
+                };
+                let Some(at) = part.roles.iter().position(|r| r.name == role) else {
+                    continue;
+                };
+                let Some(index) = part.roles[at].tasks.iter().position(|t| t.name() == task) else {
+                    continue;
+                };
+                for role in &mut part.roles[..at] {
+                    left_out += role.tasks.len();
+                    role.tasks.clear();
+                }
+                left_out += part.roles[at].tasks.drain(..index + usize::from(done)).count();
+            }
+        }
+        left_out
     }
 
     /// Findings that stop nothing, for the operator to know.

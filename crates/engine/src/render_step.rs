@@ -2,6 +2,7 @@
 
 use crate::decision::Change;
 use crate::shell::quote;
+use crate::site::undo;
 use crate::step::{FileToWrite, Shell, Step, WriteFiles};
 use bytes::{Bytes, BytesMut};
 use std::fmt::Write;
@@ -37,8 +38,9 @@ pub(crate) fn shell(step: &Shell) -> Rendered {
     Rendered { fragment, payload }
 }
 
-/// Puts the files of `step` into place; `sources` in the order of its files.
-pub(crate) fn write_files(step: &WriteFiles, sources: &[ContentSource<'_>]) -> Rendered {
+/// Puts the files of `step` into place; `sources` in the order of its files. Predecessors are kept for the role
+/// `keep_for`.
+pub(crate) fn write_files(step: &WriteFiles, sources: &[ContentSource<'_>], keep_for: Option<&str>) -> Rendered {
     let mut payload = BytesMut::new();
     let numbers = 1..=step.files.len();
     let all: String = numbers.clone().map(|n| format!(" ${{t{n}:+\"$t{n}\"}}")).collect();
@@ -50,6 +52,11 @@ pub(crate) fn write_files(step: &WriteFiles, sources: &[ContentSource<'_>]) -> R
     if let Some(validate) = &step.validate {
         let positional: String = (1..=step.files.len()).map(|n| format!(" \"$t{n}\"")).collect();
         let _ = writeln!(out, "(\nset --{positional}\n{validate}\n) || exit");
+    }
+    if let Some(role) = keep_for {
+        for file in &step.files {
+            out.push_str(&undo::keep(role, &file.path));
+        }
     }
     for (index, file) in step.files.iter().enumerate() {
         let path = quote(&file.path);
@@ -189,7 +196,7 @@ mod tests {
             files: vec![file(&odd, &bytes), file(&empty, b"")],
             validate: Some("[ $# = 2 ] && [ -f \"$1\" ] && ! [ -s \"$2\" ]".into()),
         };
-        let (status, err) = run(&write_files(&step, &sources(&step)));
+        let (status, err) = run(&write_files(&step, &sources(&step), None));
         assert_eq!((status, err.as_str()), (0, ""));
         assert_eq!(std::fs::read(&odd).expect("written"), bytes);
         assert_eq!(std::fs::read(&empty).expect("written"), b"");
@@ -210,7 +217,7 @@ mod tests {
             files: vec![file(&one, b"new"), file(&two, b"new")],
             validate: Some("echo \"line 3 is bad\" >&2; false".into()),
         };
-        let (status, err) = run(&write_files(&step, &sources(&step)));
+        let (status, err) = run(&write_files(&step, &sources(&step), None));
         assert_eq!((status, err.as_str()), (1, "line 3 is bad\n"));
         assert_eq!(std::fs::read(&one).expect("there"), b"old");
         assert_eq!(std::fs::read_dir(dir.path()).expect("dir").count(), 1);
@@ -229,7 +236,7 @@ mod tests {
                 files: vec![f],
                 validate: None,
             };
-            assert_eq!(run(&write_files(&step, &sources(&step))).0, 0);
+            assert_eq!(run(&write_files(&step, &sources(&step), None)).0, 0);
         }
         assert_eq!(std::fs::read(&keep).expect("kept"), b"first");
         assert_eq!(std::fs::read(&path).expect("there"), b"third");
@@ -244,7 +251,7 @@ mod tests {
             files: vec![file(&path, b"x")],
             validate: None,
         };
-        assert_eq!(run(&write_files(&step, &sources(&step))).0, 0);
+        assert_eq!(run(&write_files(&step, &sources(&step), None)).0, 0);
         assert_eq!(std::fs::read_dir(dir.path()).expect("dir").count(), 1);
     }
 
@@ -254,7 +261,7 @@ mod tests {
             files: vec![file(std::path::Path::new("/nonexistent/folder/file"), b"x")],
             validate: None,
         };
-        let (status, err) = run(&write_files(&step, &sources(&step)));
+        let (status, err) = run(&write_files(&step, &sources(&step), None));
         assert_ne!(status, 0);
         assert!(err.contains("/nonexistent/folder"), "{err}");
     }

@@ -56,6 +56,18 @@ pub enum RunOutcome {
     Interrupted,
 }
 
+impl RunOutcome {
+    /// The word for it in journals and listings.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Failed => "failed",
+            Self::Unreachable => "unreachable",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
 impl RunReport {
     /// The run in one word; a failure outweighs an unreachable host.
     pub fn outcome(&self) -> RunOutcome {

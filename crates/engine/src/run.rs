@@ -3,10 +3,13 @@
 use crate::emit::{Emitter, count};
 use crate::fleet::Fleet;
 use crate::host_run::{End, HostRun, OnceBoard, Shared};
+use crate::journal::{Journal, Past, Record, RunChoice};
 use crate::options::{CancelHandle, RunOptions};
 use crate::prepared::{Prepared, PreparedPlay};
 use crate::report::RunReport;
-use mosip_prov_events::{Event, EventKind, TaskId};
+use crate::site::lock::Owner;
+use crate::sites::Sites;
+use mosip_prov_events::{Counts, Event, EventKind, TaskId};
 use mosip_prov_transport::{Connector, Gate};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,12 +20,24 @@ use tokio::sync::{Semaphore, mpsc};
 pub struct Engine {
     connector: Arc<dyn Connector>,
     options: RunOptions,
+    journal: Option<(Arc<Journal>, Past)>,
 }
 
 impl Engine {
     /// An engine that reaches hosts through `connector`.
     pub fn new(connector: Arc<dyn Connector>, options: RunOptions) -> Self {
-        Self { connector, options }
+        Self {
+            connector,
+            options,
+            journal: None,
+        }
+    }
+
+    /// The same, written down in `journal`, and making good what `past` says is owed.
+    #[must_use]
+    pub fn with_journal(mut self, journal: Arc<Journal>, past: Past) -> Self {
+        self.journal = Some((journal, past));
+        self
     }
 
     /// Runs `prepared`, handing every event to `handler` in order, until the end or until `cancel` is used.
@@ -58,6 +73,7 @@ impl Engine {
         }
         report.interrupted = cancel.is_cancelled();
         report.duration = began.elapsed();
+        self.close_journal(&report, &mut handler);
         handler(&Event::now(EventKind::RunFinished {
             hosts: report.hosts.iter().map(|(name, h)| (name.clone(), h.counts)).collect(),
             milliseconds: report.duration.as_millis().try_into().unwrap_or(u64::MAX),
@@ -65,6 +81,25 @@ impl Engine {
             interrupted: report.interrupted,
         }));
         report
+    }
+
+    fn close_journal(&self, report: &RunReport, handler: &mut impl FnMut(&Event)) {
+        let Some((journal, _)) = self.journal.as_ref().filter(|_| !self.options.check) else {
+            return;
+        };
+        let sum = |of: fn(&Counts) -> u32| report.hosts.values().map(|h| of(&h.counts)).sum();
+        journal.promise(Record::RunEnded {
+            outcome: report.outcome().word().to_owned(),
+            changed: sum(|c| c.changed),
+            failed: sum(|c| c.failed),
+            unreachable: sum(|c| c.unreachable),
+        });
+        if let Some(error) = journal.failure() {
+            handler(&Event::now(EventKind::Warning {
+                host: None,
+                message: format!("{error}; what this run owes is not written down"),
+            }));
+        }
     }
 
     /// All plays; returns the round trips by host.
@@ -77,12 +112,33 @@ impl Engine {
             forks: self.options.forks,
             program: env!("CARGO_PKG_VERSION").to_owned(),
         });
+        // A run that changes nothing is not written down.
+        let journal = self.journal.as_ref().filter(|_| !check);
+        if let Some((journal, _)) = journal {
+            journal.promise(Record::RunStarted {
+                choice: RunChoice {
+                    playbooks: prepared.playbooks.clone(),
+                    limit: self.options.limit.clone(),
+                    tags: self.options.tags.clone(),
+                    skip_tags: self.options.skip_tags.clone(),
+                },
+                hosts: prepared.hosts().into_iter().map(str::to_owned).collect(),
+                pid: std::process::id(),
+                program: env!("CARGO_PKG_VERSION").to_owned(),
+            });
+        }
         let shared = Shared {
             fleet: Fleet::new(self.connector.clone(), prepared.targets.clone(), emitter.clone()),
             emitter: emitter.clone(),
             gate: if check { Gate::closed() } else { Gate::open() },
             cancel: cancel.clone(),
             command_timeout: self.options.command_timeout,
+            lock_timeout: self.options.lock_timeout,
+            reconnect_timeout: self.options.reconnect_timeout,
+            rollback: self.options.rollback,
+            journal: journal.map(|(j, _)| j.clone()),
+            past: journal.map(|(_, p)| p.clone()).unwrap_or_default(),
+            sites: Sites::new(owner(journal.map(|(j, _)| j.run()))),
             running: Mutex::default(),
         };
         let plays = self.plays(prepared, &shared);
@@ -102,6 +158,7 @@ impl Engine {
                 plays.await;
             }
         }
+        shared.sites.leave(&shared.gate).await;
         shared.fleet.close().await;
         shared.fleet.exchanges()
     }
@@ -195,5 +252,36 @@ impl Engine {
             })
         });
         futures::future::join_all(runs).await.into_iter().collect()
+    }
+}
+
+/// Who this run is, for those that find its locks.
+fn owner(run: Option<&str>) -> Owner {
+    let read = |path: &str| {
+        std::fs::read_to_string(path)
+            .map(|t| t.trim().to_owned())
+            .unwrap_or_default()
+    };
+    let now = jiff::Timestamp::now();
+    let user = ["SUDO_USER", "LOGNAME", "USER"]
+        .iter()
+        .find_map(|v| std::env::var(v).ok())
+        .unwrap_or_else(|| "somebody".to_owned());
+    Owner {
+        run: run.map_or_else(
+            || {
+                format!(
+                    "{}-{:05}",
+                    now.strftime("%Y%m%dT%H%M%S%3f"),
+                    std::process::id() % 100_000
+                )
+            },
+            str::to_owned,
+        ),
+        user,
+        controller: read("/proc/sys/kernel/hostname"),
+        machine: read("/etc/machine-id"),
+        pid: std::process::id(),
+        since: now.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
     }
 }

@@ -20,6 +20,12 @@ pub trait Resource: Send + Sync + 'static {
     /// What follows from the answers. Pure: no clock, no file, no connection.
     fn decide(&self, answers: &Answers) -> Result<Decision, DecideError>;
 
+    /// Whether a failure of this says that what the role changed before is bad: a service that does not come up, a port
+    /// that does not answer. Files that the role has replaced are put back then.
+    fn judges(&self) -> bool {
+        false
+    }
+
     /// How often and how long to ask again while the decision is [`Decision::NotYet`].
     fn patience(&self) -> Patience {
         Patience::default()

@@ -12,31 +12,37 @@
 //! };
 //! let provisioner = Provisioner::load(settings)?;
 //! let playbook = provisioner.find("deploy-nginx")?;
-//! let prepared = provisioner.prepare(&[playbook])?;
-//! let report = prepared
+//! let ready = provisioner.prepare(&[playbook])?.with_journal()?;
+//! let report = ready
 //!     .run(|event| eprintln!("{event:?}"), &CancelHandle::new())
 //!     .await;
 //! println!("{:?}", report.outcome());
 //! # Ok(()) }
 //! ```
 
+mod connector;
 mod ready;
 mod settings;
 mod target;
 
+use mosip_prov_engine::journal::{Entry, Journal, JournalError, Past};
 use mosip_prov_engine::{Playbook, RunOptions, host_vars};
 use mosip_prov_inventory::diagnostic::{Diagnostic, Diagnostics};
-use mosip_prov_inventory::{self as inv, Inventory, LoadOptions};
 use mosip_prov_inventory::find_placeholders;
 use mosip_prov_inventory::vars::HostVars;
+use mosip_prov_inventory::{self as inv, Inventory, LoadOptions};
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use mosip_prov_engine::Playbook as PlaybookDefinition;
+pub use mosip_prov_engine::journal;
 pub use mosip_prov_engine::{
     CancelHandle, CheckContext, HostReport, InputCheck, Play, Role, RoleContext, RoleTasks, RunOutcome, RunReport,
     Serial, Task, TaskResult, prepared, sanitize,
 };
-pub use mosip_prov_engine::Playbook as PlaybookDefinition;
 pub use mosip_prov_events as events;
 pub use mosip_prov_inventory as inventory;
 pub use mosip_prov_playbooks as playbooks;
@@ -51,6 +57,7 @@ pub struct Provisioner {
     inventory: Arc<Inventory>,
     vars: indexmap::IndexMap<Arc<str>, HostVars>,
     warnings: Vec<Diagnostic>,
+    half_filled: Vec<Diagnostic>,
 }
 
 /// The inputs cannot be used: everything that is wrong with them, warnings included.
@@ -61,6 +68,14 @@ impl InputErrors {
     /// The findings, in the order found.
     pub fn diagnostics(&self) -> &Diagnostics {
         &self.0
+    }
+}
+
+impl InputErrors {
+    pub(crate) fn of(diagnostic: Diagnostic) -> Self {
+        let mut all = Diagnostics::new();
+        all.push(diagnostic);
+        Self(all)
     }
 }
 
@@ -85,15 +100,17 @@ impl fmt::Display for InputErrors {
 impl std::error::Error for InputErrors {}
 
 impl Provisioner {
-    /// Reads inventory and variables.
+    /// Reads inventory and variables. Half-filled values do not stop this; [`Provisioner::prepare`] reports them together
+    /// with everything else that is wrong.
     ///
     /// # Errors
-    /// Everything that is wrong with them, with file, line and column.
+    /// What could not be read, with file, line and column.
     pub fn load(settings: Settings) -> Result<Self, InputErrors> {
         let loaded = Self::read(&settings);
+        let unreadable = loaded.diagnostics.has_errors();
         let mut found = loaded.diagnostics;
         found.extend(find_placeholders(&loaded.inventory));
-        if found.has_errors() {
+        if unreadable {
             return Err(InputErrors(found));
         }
         Ok(Self::with(settings, loaded.inventory, found))
@@ -131,7 +148,8 @@ impl Provisioner {
             vars: host_vars(&inventory, settings.check),
             inventory,
             settings,
-            warnings: found.into_iter().collect(),
+            warnings: found.iter().filter(|d| !d.is_error()).cloned().collect(),
+            half_filled: found.into_iter().filter(Diagnostic::is_error).collect(),
         }
     }
 
@@ -178,10 +196,74 @@ impl Provisioner {
             start_at_task: s.start_at_task.clone(),
             become_user: s.become_user.clone(),
             command_timeout: s.command_timeout,
+            lock_timeout: s.lock_timeout,
+            reconnect_timeout: s.reconnect_timeout,
+            rollback: s.rollback,
         };
-        let prepared = mosip_prov_engine::prepare(playbooks, &self.inventory, &self.vars, &options, &|vars, problems| {
-            target::target_of(vars, s, problems)
-        })?;
-        Ok(Ready::new(prepared, options))
+        let recipes = RefCell::new(HashMap::new());
+        let prepared =
+            mosip_prov_engine::prepare(playbooks, &self.inventory, &self.vars, &options, &|vars, problems| {
+                let (target, recipe) = target::target_of(vars, s, problems)?;
+                recipes.borrow_mut().insert(target.name.clone(), recipe);
+                Some(target)
+            });
+        let mut prepared = match (prepared, self.half_filled.is_empty()) {
+            (Ok(prepared), true) => prepared,
+            (outcome, _) => {
+                let mut all = Diagnostics::new();
+                all.extend(self.half_filled.iter().cloned());
+                all.extend(outcome.err().into_iter().flatten());
+                return Err(InputErrors(all));
+            }
+        };
+        if s.resume {
+            let past = self.history()?;
+            let run = past.unfinished().ok_or_else(|| {
+                InputErrors::of(
+                    Diagnostic::error("there is no run to continue: the last one ended well, or there was none")
+                        .help("run the playbook without --resume; what is right already costs nothing"),
+                )
+            })?;
+            prepared.resume(run);
+        }
+        Ok(Ready::new(
+            prepared,
+            options,
+            recipes.into_inner(),
+            s.ssh_config.clone(),
+            self.journal_folder(),
+        ))
     }
+
+    /// The folder of the journal: `.mosip-prov` beside the inventory. `None` for inventories that are no files.
+    pub fn journal_folder(&self) -> Option<PathBuf> {
+        self.inventory.base_dir().map(|dir| dir.join(".mosip-prov"))
+    }
+
+    /// What earlier runs did and left, from the journal.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    pub fn history(&self) -> Result<Past, InputErrors> {
+        match self.journal_folder() {
+            Some(folder) => Journal::past(&folder).map_err(|error| InputErrors::of(journal_problem(&error))),
+            None => Ok(Past::default()),
+        }
+    }
+
+    /// Every line of the journal, oldest first.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    pub fn journal(&self) -> Result<Vec<Entry>, InputErrors> {
+        match self.journal_folder() {
+            Some(folder) => Journal::read(&folder).map_err(|error| InputErrors::of(journal_problem(&error))),
+            None => Ok(Vec::new()),
+        }
+    }
+}
+
+pub(crate) fn journal_problem(error: &JournalError) -> Diagnostic {
+    Diagnostic::error(error.to_string())
+        .help("the journal is what lets a run make good what an earlier one owes; give its folder back, or move a broken file away")
 }

@@ -1,24 +1,44 @@
 //! A run that is ready to go, and going.
 
+use crate::connector::ConfiguredConnector;
+use crate::target::Recipe;
+use crate::{InputErrors, journal_problem};
+use mosip_prov_engine::journal::{Journal, Past};
 use mosip_prov_engine::{CancelHandle, Engine, Prepared, RunOptions, RunReport};
 use mosip_prov_events::Event;
 use mosip_prov_inventory::diagnostic::Diagnostic;
-use mosip_prov_transport::{Connector, Prompt, RemoteConnector};
+use mosip_prov_transport::{Connector, Prompt};
+use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// All inputs are right and every host's tasks are known; nothing has been connected to.
 pub struct Ready {
     prepared: Prepared,
     options: RunOptions,
+    recipes: Arc<HashMap<String, Recipe>>,
+    ssh_config: Option<PathBuf>,
+    folder: Option<PathBuf>,
+    journal: Option<(Arc<Journal>, Past)>,
     connector: Option<Arc<dyn Connector>>,
     prompt: Option<Arc<dyn Prompt>>,
 }
 
 impl Ready {
-    pub(crate) fn new(prepared: Prepared, options: RunOptions) -> Self {
+    pub(crate) fn new(
+        prepared: Prepared,
+        options: RunOptions,
+        recipes: HashMap<String, Recipe>,
+        ssh_config: Option<PathBuf>,
+        folder: Option<PathBuf>,
+    ) -> Self {
         Self {
             prepared,
             options,
+            recipes: Arc::new(recipes),
+            ssh_config,
+            folder,
+            journal: None,
             connector: None,
             prompt: None,
         }
@@ -39,6 +59,20 @@ impl Ready {
         self.prepared.warnings()
     }
 
+    /// The same, written down beside the inventory, and making good what earlier runs owe. Without it a run is as good,
+    /// but the next one knows nothing of it.
+    ///
+    /// # Errors
+    /// The journal cannot be read or written.
+    pub fn with_journal(mut self) -> Result<Self, InputErrors> {
+        if let Some(folder) = self.folder.as_ref().filter(|_| !self.options.check) {
+            let problem = |error| InputErrors::of(journal_problem(&error));
+            let past = Journal::past(folder).map_err(problem)?;
+            self.journal = Some((Arc::new(Journal::begin(folder).map_err(problem)?), past));
+        }
+        Ok(self)
+    }
+
     /// The same, asking `prompt` for the passphrases of keys.
     #[must_use]
     pub fn with_prompt(mut self, prompt: Arc<dyn Prompt>) -> Self {
@@ -55,13 +89,18 @@ impl Ready {
 
     /// Runs it. `handler` gets every event in order; `cancel` stops it.
     pub async fn run(&self, handler: impl FnMut(&Event), cancel: &CancelHandle) -> RunReport {
-        let connector: Arc<dyn Connector> = match (&self.connector, &self.prompt) {
-            (Some(connector), _) => connector.clone(),
-            (None, Some(prompt)) => Arc::new(RemoteConnector::new().with_prompt(prompt.clone())),
-            (None, None) => Arc::new(RemoteConnector::new()),
+        let connector: Arc<dyn Connector> = match &self.connector {
+            Some(connector) => connector.clone(),
+            None => Arc::new(ConfiguredConnector::new(
+                self.prompt.clone(),
+                self.recipes.clone(),
+                self.ssh_config.clone(),
+            )),
         };
-        Engine::new(connector, self.options.clone())
-            .run(&self.prepared, handler, cancel)
-            .await
+        let mut engine = Engine::new(connector, self.options.clone());
+        if let Some((journal, past)) = &self.journal {
+            engine = engine.with_journal(journal.clone(), past.clone());
+        }
+        engine.run(&self.prepared, handler, cancel).await
     }
 }

@@ -39,6 +39,14 @@ pub struct Settings {
     pub connect_timeout: Option<Duration>,
     /// How long one exchange may take.
     pub command_timeout: Duration,
+    /// How long to wait for another run that works on a host.
+    pub lock_timeout: Duration,
+    /// How long a connection that was lost is tried to be made again.
+    pub reconnect_timeout: Duration,
+    /// Whether replaced files are put back when a service does not come up on the new ones.
+    pub rollback: bool,
+    /// Tasks that the last run has done are left out, if that run did not end well.
+    pub resume: bool,
     /// The user tasks run as, in place of the plays' own choice.
     pub become_user: Option<String>,
     /// The password for sudo, for hosts whose inventory names none.
@@ -71,6 +79,10 @@ impl Default for Settings {
             connection: None,
             connect_timeout: None,
             command_timeout: Duration::from_secs(300),
+            lock_timeout: Duration::from_secs(600),
+            reconnect_timeout: Duration::from_secs(120),
+            rollback: true,
+            resume: false,
             become_user: None,
             become_password: None,
             ssh_password: None,

@@ -6,9 +6,22 @@ use mosip_prov_inventory::diagnostic::{Diagnostic, Diagnostics, Location};
 use mosip_prov_inventory::vars::HostVars;
 use mosip_prov_preflight::paths::expand_tilde;
 use mosip_prov_preflight::ssh_keys;
-use mosip_prov_transport::{ConnectionKind, HostKeyPolicy, Secret, Target};
+use mosip_prov_transport::{HostKeyPolicy, Secret, SshArgs, Target, parse_ssh_args};
 use std::path::PathBuf;
 use std::time::Duration;
+
+/// What is said of the way to a host besides its target: applied over `~/.ssh/config`, which is read when connecting.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Recipe {
+    /// Options in `ansible_ssh_common_args` and its like.
+    pub args: SshArgs,
+    /// The login user, if the inventory or the command line names one.
+    pub user: Option<String>,
+    /// The port, if the inventory names one.
+    pub port: Option<u16>,
+    /// The command line says what to do about host keys, so nothing else does.
+    pub pinned: bool,
+}
 
 /// Reads variables of one host, collecting what is wrong.
 struct Reader<'a> {
@@ -59,10 +72,11 @@ impl Reader<'_> {
 }
 
 const KEY: [&str; 2] = ["ansible_ssh_private_key_file", "ansible_private_key_file"];
+const ARGS: [&str; 3] = ["ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_args"];
 const PORT: [&str; 2] = ["ansible_port", "ansible_ssh_port"];
 
 /// What is needed to reach the host of `vars`; `None` when something is wrong, which is then in `problems`.
-pub(crate) fn target_of(vars: &HostVars, settings: &Settings, problems: &mut Diagnostics) -> Option<Target> {
+pub(crate) fn target_of(vars: &HostVars, settings: &Settings, problems: &mut Diagnostics) -> Option<(Target, Recipe)> {
     let mut r = Reader { vars, problems };
     let name = vars.host().to_string();
     let method = r.string(&["ansible_become_method"]);
@@ -77,8 +91,8 @@ pub(crate) fn target_of(vars: &HostVars, settings: &Settings, problems: &mut Dia
         .string(&["ansible_connection"])
         .or_else(|| settings.connection.clone())
         .unwrap_or_else(|| "ssh".to_owned());
-    let mut target = match connection.as_str() {
-        "local" => Target::local(&name),
+    let (mut target, recipe) = match connection.as_str() {
+        "local" => (Target::local(&name), Recipe::default()),
         "ssh" | "smart" | "paramiko" | "paramiko_ssh" | "ansible.builtin.ssh" => ssh(&name, settings, &mut r)?,
         other => {
             r.error(
@@ -96,12 +110,16 @@ pub(crate) fn target_of(vars: &HostVars, settings: &Settings, problems: &mut Dia
         target.sudo.program = program;
     }
     target.timeouts.command = settings.command_timeout;
-    Some(target)
+    Some((target, recipe))
 }
 
-fn ssh(name: &str, settings: &Settings, r: &mut Reader<'_>) -> Option<Target> {
-    let address = r.string(&["ansible_host", "ansible_ssh_host"]).unwrap_or_else(|| name.to_owned());
-    let user = r.string(&["ansible_user", "ansible_ssh_user"]).or_else(|| settings.user.clone());
+fn ssh(name: &str, settings: &Settings, r: &mut Reader<'_>) -> Option<(Target, Recipe)> {
+    let address = r
+        .string(&["ansible_host", "ansible_ssh_host"])
+        .unwrap_or_else(|| name.to_owned());
+    let user = r
+        .string(&["ansible_user", "ansible_ssh_user"])
+        .or_else(|| settings.user.clone());
     let port = r.int(&PORT);
     let port = match port.map(u16::try_from) {
         None => None,
@@ -137,27 +155,48 @@ fn ssh(name: &str, settings: &Settings, r: &mut Reader<'_>) -> Option<Target> {
         .secret(&["ansible_password", "ansible_ssh_pass", "ansible_ssh_password"])
         .or_else(|| settings.ssh_password.clone());
     let timeout = r.int(&["ansible_timeout", "ansible_ssh_timeout"]);
-    let timeout = timeout.and_then(|t| u64::try_from(t).ok()).filter(|t| *t > 0).map(Duration::from_secs);
+    let timeout = timeout
+        .and_then(|t| u64::try_from(t).ok())
+        .filter(|t| *t > 0)
+        .map(Duration::from_secs);
     if let Some(timeout) = timeout.or(settings.connect_timeout) {
         target.timeouts.connect = timeout;
     }
-    known_hosts(name, settings, &mut target, r);
-    let args: Vec<String> = ["ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_args"]
-        .iter()
-        .filter_map(|var| r.string(&[var]))
-        .collect();
-    resolve(name, &mut target, user, port, &args.join(" "), settings, r)?;
-    Some(target)
+    known_hosts(settings, &mut target, r);
+    let args: Vec<String> = ARGS.iter().filter_map(|var| r.string(&[var])).collect();
+    let args = match parse_ssh_args(&args.join(" ")) {
+        Ok(args) => args,
+        Err(error) => {
+            r.error(
+                &ARGS,
+                format!("{name}: {error}"),
+                "write the options as for ssh itself, for example -o ProxyJump=bastion",
+            );
+            return None;
+        }
+    };
+    let place = r.place(&ARGS);
+    for warning in &args.warnings {
+        r.problems.push(Diagnostic::warning(warning.clone()).at(place.clone()));
+    }
+    Some((
+        target,
+        Recipe {
+            args,
+            user,
+            port,
+            pinned: settings.host_keys.is_some(),
+        },
+    ))
 }
 
-fn known_hosts(name: &str, settings: &Settings, target: &mut Target, r: &mut Reader<'_>) {
+fn known_hosts(settings: &Settings, target: &mut Target, r: &mut Reader<'_>) {
     let checking = r.bool(&["ansible_host_key_checking", "ansible_ssh_host_key_checking"]);
     target.host_keys = match (settings.host_keys, checking) {
         (Some(policy), _) => policy,
         (None, Some(false)) => {
             let place = r.place(&["ansible_host_key_checking", "ansible_ssh_host_key_checking"]);
-            // Said once, whatever the number of hosts: the findings of one place are the same finding.
-            let _ = name;
+            // Said once, whatever the number of hosts: findings of one place are the same finding.
             r.problems.push(
                 Diagnostic::warning("host keys are not checked: whoever answers at an address is believed")
                     .at(place)

@@ -111,6 +111,11 @@ impl Resource for Unit {
         "unit"
     }
 
+    /// A service that does not come up tells of what was changed before.
+    fn judges(&self) -> bool {
+        true
+    }
+
     fn questions(&self) -> Vec<Question> {
         vec![self.ask().question()]
     }

@@ -111,6 +111,11 @@ impl Resource for WaitFor {
         })
     }
 
+    /// What does not come to answer tells of what was changed before.
+    fn judges(&self) -> bool {
+        true
+    }
+
     fn patience(&self) -> Patience {
         self.patience
     }

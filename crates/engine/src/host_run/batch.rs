@@ -3,8 +3,10 @@
 use super::{End, HostRun, censored, plain_failure};
 use crate::apply::Applier;
 use crate::decision::Change;
+use crate::journal::Record;
 use crate::memory::Place;
 use crate::question::Question;
+use crate::step::Step;
 use crate::task::Task;
 use mosip_prov_events::{TaskId, TaskStatus};
 use std::time::Instant;
@@ -44,6 +46,20 @@ impl<'r> Item<'r> {
             id,
             began,
             what: What::Change { place, task, change },
+        }
+    }
+
+    /// What the journal says before the change is carried out.
+    fn intent(&self) -> Option<Record> {
+        match &self.what {
+            What::Change { task, .. } => Some(Record::Intent {
+                host: self.id.host.clone(),
+                play: self.id.play.clone(),
+                role: self.id.role.clone(),
+                task: self.id.task.clone(),
+                notify: task.notifies().map(str::to_owned).collect(),
+            }),
+            What::Settled { .. } => None,
         }
     }
 
@@ -102,15 +118,26 @@ impl HostRun<'_> {
         }
         let fallback = first.unwrap_or_else(|| batch[0].id.clone());
         let host = self.host(&fallback, &place.0).await?;
-        let applier = Applier {
-            host: host.as_ref(),
-            identity: &place.1,
-            permit,
-            timeout: shared.command_timeout,
+        if let Some(journal) = shared.journal.as_deref() {
+            journal.promise_all(batch.iter().filter_map(Item::intent));
+        }
+        let keep_for = self.keep_for();
+        let results = {
+            let link = self.link(host.as_ref(), &place.0);
+            let applier = Applier {
+                link: &link,
+                identity: &place.1,
+                permit,
+                timeout: shared.command_timeout,
+                keep_for: keep_for.as_deref(),
+            };
+            applier.together(&changes).await
         };
-        let results = applier.together(&changes).await;
         for change in &changes {
             self.memory.forget(&place.0, &change.touches);
+            if keep_for.is_some() {
+                self.replaced.extend(replaced_by(change));
+            }
         }
         let mut results = match results {
             Ok(results) => results.into_iter(),
@@ -131,9 +158,10 @@ impl HostRun<'_> {
                         false,
                         item.began,
                     ),
-                    Some(Err(failure)) => {
+                    Some(Err(mut failure)) => {
                         // Handlers of what was not done are not owed.
                         self.withdraw(&batch, item);
+                        self.roll_back(task, &place, Some(change), &mut failure).await;
                         let failure = if task.no_log { censored(failure) } else { failure };
                         return Err(self.task_failed(&item.id, failure, item.began));
                     }
@@ -186,7 +214,21 @@ impl HostRun<'_> {
                 list.extend(task.notify.iter().cloned());
             }
         }
-        self.notified
-            .retain(|n| !undone.contains(n) || done.contains(n) || self.owed.contains(n));
+        let (kept, dropped) = std::mem::take(&mut self.notified)
+            .into_iter()
+            .partition(|n| !undone.contains(n) || done.contains(n) || self.owed.contains(n));
+        self.notified = kept;
+        let dropped: Vec<std::sync::Arc<str>> = dropped;
+        for name in &dropped {
+            self.settle(name);
+        }
     }
+}
+
+/// The files that `change` replaces.
+pub(super) fn replaced_by(change: &Change) -> impl Iterator<Item = String> {
+    change.steps.iter().flat_map(|step| match step {
+        Step::WriteFiles(write) => write.files.iter().map(|f| f.path.clone()).collect(),
+        Step::Shell(_) | Step::Reboot { .. } => Vec::new(),
+    })
 }

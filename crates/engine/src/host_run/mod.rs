@@ -1,18 +1,23 @@
 //! One host's way through a play: ask what all tasks need, decide in order, carry changes out together.
 
 mod batch;
+mod enter;
 mod once;
+mod rollback;
 mod solo;
 
 use crate::answers::Outcome;
 use crate::decision::{Change, Decision};
 use crate::emit::{Emitter, shown, transport_failure};
 use crate::fleet::Fleet;
+use crate::journal::{Journal, Past, Record};
+use crate::link::Link;
 use crate::memory::{Memory, Place};
 use crate::options::CancelHandle;
-use crate::prepared::{PreparedHost, PreparedPlay};
+use crate::prepared::{PreparedHost, PreparedPlay, PreparedRole};
 use crate::question::Question;
 use crate::render_step;
+use crate::sites::Sites;
 use crate::task::{DecideError, RunAs, Task, Verdict};
 use crate::text::sanitize;
 use batch::Item;
@@ -30,6 +35,15 @@ pub(crate) struct Shared {
     pub gate: Gate,
     pub cancel: CancelHandle,
     pub command_timeout: Duration,
+    pub lock_timeout: Duration,
+    pub reconnect_timeout: Duration,
+    pub rollback: bool,
+    /// Where this run is written down, if anywhere.
+    pub journal: Option<Arc<Journal>>,
+    /// What earlier runs left.
+    pub past: Past,
+    /// The machines whose lock is ours.
+    pub sites: Sites,
     /// What is being carried out where, for the operator who interrupts.
     pub running: Mutex<BTreeMap<String, TaskId>>,
 }
@@ -59,6 +73,14 @@ pub(crate) struct HostRun<'r> {
     notified: Vec<Arc<str>>,
     /// Those of `notified` whose change has been carried out.
     owed: Vec<Arc<str>>,
+    /// The role that is under way, by its place in the play.
+    role: usize,
+    /// Files that the role has replaced, in order.
+    replaced: Vec<String>,
+    /// Tasks whose work an earlier run left and this one saw end well: role and name.
+    adopted: Vec<(String, String)>,
+    /// The task at which the host's way ended: role and name.
+    stopped_at: Option<(String, String)>,
 }
 
 /// A task in its place in the play.
@@ -95,6 +117,10 @@ impl<'r> HostRun<'r> {
             batch: Vec::new(),
             notified: Vec::new(),
             owed: Vec::new(),
+            role: 0,
+            replaced: Vec::new(),
+            adopted: Vec::new(),
+            stopped_at: None,
         }
     }
 
@@ -123,9 +149,22 @@ impl<'r> HostRun<'r> {
             self.shared.emitter.send(EventKind::Warning {
                 host: Some(self.name.to_string()),
                 message: format!(
-                    "notified, but not run because the host did not get to the end: {}",
-                    names.join(", ")
+                    "notified, but not run because the host did not get to the end: {}{}",
+                    names.join(", "),
+                    if self.shared.journal.is_some() {
+                        "; owed to the next run"
+                    } else {
+                        ""
+                    }
                 ),
+            });
+        }
+        if let Some(journal) = self.shared.journal.as_deref() {
+            journal.note(Record::HostEnded {
+                host: self.name.to_string(),
+                play: self.play.name.clone(),
+                complete: end == End::Complete,
+                stopped_at: self.stopped_at.take().filter(|_| end != End::Complete),
             });
         }
         self.shared.emitter.send(EventKind::HostFinished {
@@ -139,13 +178,16 @@ impl<'r> HostRun<'r> {
     async fn all_roles(&mut self, all: &[Position<'r>]) -> Result<(), End> {
         let mut next = 0;
         for (number, role) in self.part.roles.iter().enumerate() {
+            self.role = number;
+            self.replaced.clear();
+            self.owe(role);
             while let Some(position) = all.get(next).filter(|p| p.role == number) {
                 self.task(*position, &all[next..]).await?;
                 next += 1;
             }
             self.flush().await?;
             for (index, handler) in role.handlers.iter().enumerate() {
-                if let Some(at) = self.notified.iter().position(|n| n.as_ref() == handler.name()) {
+                if self.notified.iter().any(|n| n.as_ref() == handler.name()) {
                     let position = Position {
                         role: number,
                         index,
@@ -154,21 +196,93 @@ impl<'r> HostRun<'r> {
                     };
                     self.task(position, &[position]).await?;
                     self.flush().await?;
-                    self.notified.remove(at);
+                    self.notified.retain(|n| n.as_ref() != handler.name());
                     self.owed.retain(|n| n.as_ref() != handler.name());
+                    self.settle(handler.name());
                 }
+            }
+            if !self.replaced.is_empty() {
+                // The role got to its end: what it replaced is not needed any more.
+                self.shared.sites.drop_undo(&self.name, self.role_name());
             }
         }
         Ok(())
     }
 
+    /// Handlers of `role` that earlier runs notified and did not run.
+    fn owe(&mut self, role: &PreparedRole) {
+        if role.tasks.is_empty() {
+            return;
+        }
+        let owed: Vec<String> = self
+            .shared
+            .past
+            .owed_to(&self.name, &role.name)
+            .map(str::to_owned)
+            .collect();
+        for name in owed {
+            if role.handlers.iter().any(|h| h.name() == name) {
+                let name: Arc<str> = Arc::from(name);
+                self.warn(format!(
+                    "an earlier run owes this host the handler \"{name}\" of role {}",
+                    role.name
+                ));
+                self.notified.push(name.clone());
+                self.owed.push(name);
+            } else {
+                self.settle(&name);
+            }
+        }
+    }
+
+    /// Notes that a handler of the present role is not owed any more.
+    fn settle(&self, handler: &str) {
+        self.promise(Record::HandlerSettled {
+            host: self.name.to_string(),
+            role: self.role_name().to_owned(),
+            handler: handler.to_owned(),
+        });
+    }
+
+    fn promise(&self, record: Record) {
+        if let Some(journal) = self.shared.journal.as_deref().filter(|_| self.shared.gate.is_open()) {
+            journal.promise(record);
+        }
+    }
+
+    fn role_name(&self) -> &str {
+        self.part.roles.get(self.role).map_or("", |r| r.name.as_str())
+    }
+
+    /// The role for which predecessors of replaced files are kept: one that can tell whether the new ones are good.
+    fn keep_for(&self) -> Option<String> {
+        let role = self.part.roles.get(self.role)?;
+        let judged = role.tasks.iter().chain(&role.handlers).any(|t| t.resource.judges());
+        judged.then(|| role.name.clone())
+    }
+
+    fn link<'a>(&'a self, host: &'a dyn Host, machine: &'a str) -> Link<'a> {
+        Link {
+            host,
+            machine,
+            emitter: &self.shared.emitter,
+            cancel: &self.shared.cancel,
+            journal: self.shared.journal.as_deref(),
+            sites: &self.shared.sites,
+            reconnect: self.shared.reconnect_timeout,
+        }
+    }
+
     /// One task: decided, and settled or put into the batch or carried out.
     async fn task(&mut self, position: Position<'r>, ahead: &[Position<'r>]) -> Result<(), End> {
+        let task = position.task;
+        let id = self.id(position);
+        if !position.handler {
+            self.stopped_at = Some((id.role.clone(), id.task.clone()));
+        }
         if self.shared.cancel.is_cancelled() {
             return Err(End::Cancelled);
         }
-        let task = position.task;
-        let id = self.id(position);
         let place = self.place(task);
         let began = Instant::now();
         if task.run_once {
@@ -186,11 +300,13 @@ impl<'r> HostRun<'r> {
         }
         match self.decide(task, &id, &place).await? {
             Decided::Settled(status, reason) => {
+                let (status, reason) = self.adopt(task, &id, status, reason);
                 self.note(&id, status);
                 self.batch.push(Item::settled(id, status, reason, began));
             }
-            Decided::Failed(failure) => {
+            Decided::Failed(mut failure) => {
                 self.flush().await?;
+                self.roll_back(task, &place, None, &mut failure).await;
                 return self.failed(&id, task, failure, began);
             }
             Decided::Change(change) if render_step::is_small(&change) && self.batch_is_of(&place) => {
@@ -204,6 +320,31 @@ impl<'r> HostRun<'r> {
             }
         }
         Ok(())
+    }
+
+    /// A task that finds nothing to do because work that an earlier run left has done it counts as done by this run, so
+    /// that its handlers run.
+    fn adopt(&mut self, task: &Task, id: &TaskId, status: TaskStatus, reason: String) -> (TaskStatus, String) {
+        let Some(at) = self.adopted.iter().position(|(r, t)| *r == id.role && *t == id.task) else {
+            return (status, reason);
+        };
+        self.adopted.remove(at);
+        if status != TaskStatus::Ok {
+            return (status, reason);
+        }
+        self.promise(Record::Intent {
+            host: id.host.clone(),
+            play: id.play.clone(),
+            role: id.role.clone(),
+            task: id.task.clone(),
+            notify: task.notify.iter().map(ToString::to_string).collect(),
+        });
+        self.notify(task);
+        self.owed.clone_from(&self.notified);
+        (
+            TaskStatus::Changed,
+            format!("done by work that an earlier run left; now {reason}"),
+        )
     }
 
     /// Decides `task` from what is known, waiting for a state that has not come yet.
@@ -321,9 +462,11 @@ impl<'r> HostRun<'r> {
     }
 
     async fn ask(&mut self, id: &TaskId, place: &Place, questions: &[Question]) -> Result<(), End> {
+        if self.shared.gate.is_open() && !self.shared.sites.has(&place.0) {
+            return Box::pin(self.enter(id, place, questions)).await;
+        }
         let host = self.host(id, &place.0).await?;
-        let timeout = self.shared.command_timeout;
-        match self.memory.ask(host.as_ref(), place, questions, timeout).await {
+        match self.ask_patiently(&host, place, questions).await {
             Ok(()) => Ok(()),
             Err(error) => Err(self.lost(id, &place.0, &error)),
         }
@@ -359,6 +502,9 @@ impl<'r> HostRun<'r> {
 
     /// Reports a failure that ends the host's part.
     fn task_failed(&mut self, id: &TaskId, failure: Failure, began: Instant) -> End {
+        if !id.handler {
+            self.stopped_at = Some((id.role.clone(), id.task.clone()));
+        }
         self.finished(id, TaskStatus::Failed, String::new(), None, Some(failure), false, began);
         End::Failed
     }
@@ -391,6 +537,19 @@ impl<'r> HostRun<'r> {
         began: Instant,
     ) {
         self.running().remove(&id.host);
+        if let Some(journal) = self.shared.journal.as_deref()
+            && matches!(status, TaskStatus::Changed | TaskStatus::Failed)
+        {
+            journal.note(Record::TaskEnded {
+                host: id.host.clone(),
+                play: id.play.clone(),
+                role: id.role.clone(),
+                task: id.task.clone(),
+                handler: id.handler,
+                status,
+                summary: error.as_ref().map_or_else(|| sanitize(&reason), |e| e.message.clone()),
+            });
+        }
         let differences = match change {
             Some((task, change)) if !task.no_log => change.differences.iter().map(shown).collect(),
             _ => Vec::new(),

@@ -1,8 +1,10 @@
 //! Tasks that are carried out on their own: long ones, those that are tried again, those on another machine.
 
+use super::batch::replaced_by;
 use super::{Decided, End, HostRun, Position};
 use crate::apply::{Applier, ApplyError};
 use crate::decision::Change;
+use crate::journal::Record;
 use crate::memory::Place;
 use crate::task::Task;
 use crate::text::sanitize;
@@ -31,6 +33,7 @@ impl<'r> HostRun<'r> {
             self.learn(position, &id, &place, ahead).await?;
             let failure = match self.decide(task, &id, &place).await? {
                 Decided::Settled(status, reason) => {
+                    let (status, reason) = self.adopt(task, &id, status, reason);
                     self.note(&id, status);
                     self.finished(&id, status, reason, None, None, false, began);
                     return Ok(());
@@ -39,7 +42,10 @@ impl<'r> HostRun<'r> {
                     Ok(()) => return Ok(()),
                     Err(failure) => failure,
                 },
-                Decided::Failed(failure) => failure,
+                Decided::Failed(mut failure) => {
+                    self.roll_back(task, &place, None, &mut failure).await;
+                    failure
+                }
             };
             let Some(retries) = task.retries.filter(|_| attempt < attempts) else {
                 return self.failed(&id, task, failure, began);
@@ -92,23 +98,51 @@ impl<'r> HostRun<'r> {
             Ok(permit) => {
                 self.started(id, &change.summary);
                 let host = self.host(id, &place.0).await?;
-                let applier = Applier {
-                    host: host.as_ref(),
-                    identity: &place.1,
-                    permit,
-                    timeout: shared.command_timeout,
+                self.promise(Record::Intent {
+                    host: id.host.clone(),
+                    play: id.play.clone(),
+                    role: id.role.clone(),
+                    task: id.task.clone(),
+                    notify: task.notify.iter().map(ToString::to_string).collect(),
+                });
+                let keep_for = self.keep_for().filter(|_| place.0 == self.name);
+                let result = {
+                    let link = self.link(host.as_ref(), &place.0);
+                    let applier = Applier {
+                        link: &link,
+                        identity: &place.1,
+                        permit,
+                        timeout: shared.command_timeout,
+                        keep_for: keep_for.as_deref(),
+                    };
+                    let (sender, receiver) = mpsc::channel(LINES_AHEAD);
+                    let label = format!("{}: {}", id.role, id.task);
+                    let work = async {
+                        let result = applier.alone(change, &label, &sender).await;
+                        drop(sender);
+                        result
+                    };
+                    tokio::join!(work, self.forward(receiver, id, task.no_log)).0
                 };
-                let (sender, receiver) = mpsc::channel(LINES_AHEAD);
-                let work = async {
-                    let result = applier.alone(change, &sender).await;
-                    drop(sender);
-                    result
-                };
-                let (result, ()) = tokio::join!(work, self.forward(receiver, id, task.no_log));
                 self.memory.forget(&place.0, &change.touches);
+                if keep_for.is_some() {
+                    self.replaced.extend(replaced_by(change));
+                }
                 match result {
                     Ok(()) => {}
-                    Err(ApplyError::Step(failure)) => return Ok(Err(failure)),
+                    Err(ApplyError::Step(mut failure)) => {
+                        for handler in &task.notify {
+                            if !self.notified.contains(handler) {
+                                self.settle(handler);
+                            }
+                        }
+                        self.roll_back(task, place, Some(change), &mut failure).await;
+                        if shared.cancel.is_cancelled() {
+                            let _ = self.failed(id, task, failure, began);
+                            return Err(End::Cancelled);
+                        }
+                        return Ok(Err(failure));
+                    }
                     Err(ApplyError::Transport(error)) => {
                         return Err(self.lost(id, &place.0, &error));
                     }
@@ -131,7 +165,7 @@ impl<'r> HostRun<'r> {
     }
 
     /// Passes on the lines of a long step while it runs.
-    async fn forward(&self, mut lines: mpsc::Receiver<OutputLine>, id: &TaskId, no_log: bool) {
+    pub(super) async fn forward(&self, mut lines: mpsc::Receiver<OutputLine>, id: &TaskId, no_log: bool) {
         while let Some(line) = lines.recv().await {
             if !no_log {
                 self.shared.emitter.send(EventKind::TaskOutput {

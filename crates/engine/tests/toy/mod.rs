@@ -9,7 +9,10 @@ use mosip_prov_engine::{
     RawAnswer, Resource, Role, RoleContext, RoleTasks, RunOptions, RunReport, Shell, Shown, Touch, host_vars, prepare,
 };
 use mosip_prov_transport::error::{ConnectError, ErrorKind};
-use mosip_prov_transport::{Connector, Host, LocalHost, Target, TransportError};
+use mosip_prov_transport::{
+    Connector, ExchangeStats, Host, Identity, LocalHost, OutputLine, Permit, Request, Response, Target, TransportError,
+};
+use tokio::sync::mpsc;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -167,6 +170,22 @@ impl Resource for Noisy {
     }
 }
 
+/// A long step that says so and goes on until it is asked to stop.
+pub struct Endless;
+
+impl Resource for Endless {
+    fn kind(&self) -> &'static str {
+        "endless"
+    }
+    fn questions(&self) -> Vec<Question> {
+        Vec::new()
+    }
+    fn decide(&self, _: &Answers) -> Result<Decision, DecideError> {
+        let shell = Shell::new("endless work", "echo going; while :; do sleep 0.1; done").long(Duration::from_secs(60));
+        Ok(Change::new("work without end").step(shell).touching([]).into())
+    }
+}
+
 /// A path that is waited for.
 pub struct Wait {
     path: String,
@@ -321,7 +340,62 @@ impl Fleet {
     }
 }
 
+/// A local shell whose run keeps its lock and the like in a folder of the test's own, since all tests share a machine.
+struct Placed {
+    inner: LocalHost,
+    site: String,
+}
+
+impl Placed {
+    fn request(&self, mut request: Request) -> Request {
+        request.script = request
+            .script
+            .replace("/run/mosip-prov", &self.site)
+            .replace("/tmp/.mosip-prov-$(id -u)", &self.site)
+            .replace("[ -d /run/systemd/system ]", "false");
+        request
+    }
+}
+
+#[async_trait]
+impl Host for Placed {
+    fn name(&self) -> &str {
+        self.inner.name()
+    }
+    async fn ask(&self, identity: &Identity, request: Request) -> Result<Response, TransportError> {
+        self.inner.ask(identity, self.request(request)).await
+    }
+    async fn apply(&self, permit: &Permit<'_>, identity: &Identity, request: Request) -> Result<Response, TransportError> {
+        self.inner.apply(permit, identity, self.request(request)).await
+    }
+    async fn apply_watched(
+        &self,
+        permit: &Permit<'_>,
+        identity: &Identity,
+        request: Request,
+        lines: mpsc::Sender<OutputLine>,
+    ) -> Result<Response, TransportError> {
+        self.inner.apply_watched(permit, identity, self.request(request), lines).await
+    }
+    async fn upload(&self, permit: &Permit<'_>, content: bytes::Bytes) -> Result<String, TransportError> {
+        self.inner.upload(permit, content).await
+    }
+    async fn download(&self, identity: &Identity, path: &str, limit: usize) -> Result<bytes::Bytes, TransportError> {
+        self.inner.download(identity, path, limit).await
+    }
+    async fn wait_for_return(&self, deadline: Duration, old: Option<&str>) -> Result<(), TransportError> {
+        self.inner.wait_for_return(deadline, old).await
+    }
+    fn stats(&self) -> ExchangeStats {
+        self.inner.stats()
+    }
+    async fn close(&self) {
+        self.inner.close().await;
+    }
+}
+
 struct Locals {
+    site: PathBuf,
     down: Vec<String>,
     connected: Arc<Mutex<Vec<String>>>,
 }
@@ -338,7 +412,11 @@ impl Connector for Locals {
             return Err(TransportError::new(&target.name, kind));
         }
         self.connected.lock().expect("lock").push(target.name.clone());
-        Ok(Arc::new(LocalHost::new(target)))
+        let site = self.site.join(format!("site-{}", target.name));
+        Ok(Arc::new(Placed {
+            inner: LocalHost::new(target),
+            site: site.to_str().expect("utf8").to_owned(),
+        }))
     }
 }
 
@@ -381,6 +459,7 @@ impl Bench {
     ) -> RunReport {
         let prepared = self.fleet.prepare(book, &options).unwrap_or_else(|e| panic!("{e:?}"));
         let connector = Arc::new(Locals {
+            site: self.root.path().to_path_buf(),
             down: self.down.clone(),
             connected: self.connected.clone(),
         });
@@ -430,6 +509,13 @@ impl Bench {
             .collect();
         names.sort();
         names
+    }
+
+    /// What runs have left of locks and the like.
+    pub fn sites(&self) -> Vec<String> {
+        let dir = std::fs::read_dir(self.root.path()).expect("there");
+        let names = dir.map(|e| e.expect("entry").file_name().into_string().expect("utf8"));
+        names.filter(|n| n.starts_with("site-")).collect()
     }
 
     pub fn exists(&self, host: &str, name: &str) -> bool {

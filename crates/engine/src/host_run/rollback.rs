@@ -1,0 +1,102 @@
+//! Putting back what a role replaced, when a service does not come up on it.
+
+use super::HostRun;
+use crate::apply::{Applier, ApplyError};
+use crate::decision::Change;
+use crate::memory::Place;
+use crate::task::Task;
+use mosip_prov_events::Failure;
+use tokio::sync::mpsc;
+
+impl HostRun<'_> {
+    /// After `task`, which judges, has failed: puts the files back that its role replaced, and does `change` (a restart)
+    /// on them. Adds to `failure` what became of it.
+    pub(super) async fn roll_back(
+        &mut self,
+        task: &Task,
+        place: &Place,
+        change: Option<&Change>,
+        failure: &mut Failure,
+    ) {
+        let shared = self.shared;
+        if !task.resource.judges() || self.replaced.is_empty() {
+            return;
+        }
+        if !shared.rollback {
+            note(
+                failure,
+                "the replaced files were left in place, as --no-rollback asks; their predecessors are under /var/lib/mosip-prov/undo until the next run that ends well",
+            );
+            return;
+        }
+        let Some(Ok(host)) = shared.fleet.get(&place.0).await else {
+            return;
+        };
+        let Ok(permit) = shared.gate.permit() else {
+            return;
+        };
+        let paths = std::mem::take(&mut self.replaced);
+        let role = self.role_name().to_owned();
+        let outcome = {
+            let link = self.link(host.as_ref(), &place.0);
+            let applier = Applier {
+                link: &link,
+                identity: &place.1,
+                permit,
+                timeout: shared.command_timeout,
+                keep_for: None,
+            };
+            match applier.restore(&role, &paths).await {
+                Err(error) => Err(format!("the previous files could not be put back: {}", text(&error))),
+                Ok(restored) => {
+                    let files = restored.lines().collect::<Vec<_>>().join(", ");
+                    match change {
+                        None => Ok(format!("the previous files were put back: {files}")),
+                        Some(change) => {
+                            let (sender, mut receiver) = mpsc::channel(64);
+                            let work = async {
+                                let result = applier.alone(change, "rollback", &sender).await;
+                                drop(sender);
+                                result
+                            };
+                            // Its output is of no interest unless it fails, and then it is in the error.
+                            let drain = async { while receiver.recv().await.is_some() {} };
+                            match tokio::join!(work, drain).0 {
+                                Ok(()) => Ok(format!(
+                                    "the previous files were put back ({files}), and it worked again: {}",
+                                    change.summary
+                                )),
+                                Err(error) => Err(format!(
+                                    "the previous files were put back ({files}), but it still fails: {}",
+                                    text(&error)
+                                )),
+                            }
+                        }
+                    }
+                }
+            }
+        };
+        self.memory.forget_machine(&place.0);
+        let (Ok(message) | Err(message)) = outcome;
+        self.warn(message.clone());
+        note(failure, &message);
+        // What was notified for the sake of the files is not owed any more.
+        let names = std::mem::take(&mut self.notified);
+        self.owed.clear();
+        for name in &names {
+            self.settle(name);
+        }
+    }
+}
+
+fn note(failure: &mut Failure, message: &str) {
+    failure.message.push_str("; ");
+    failure.message.push_str(message);
+}
+
+fn text(error: &ApplyError) -> String {
+    match error {
+        ApplyError::Step(failure) => failure.message.clone(),
+        ApplyError::Transport(error) => error.to_string(),
+    }
+}

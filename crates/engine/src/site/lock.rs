@@ -1,0 +1,308 @@
+//! One run per host at a time, across controllers.
+//!
+//! The lock names its owner and the target's uptime at the owner's last sign of life. A crash lets go of it: after
+//! [`LEASE`] without a sign of life the next run takes it over; a run on the same controller sees at once that the
+//! process is gone. Uptime does not jump when a clock is set.
+
+use super::{BASE, BASE_IF_ANY};
+use crate::shell::quote;
+use std::time::Duration;
+
+/// How long a lock holds without a sign of life.
+pub(crate) const LEASE: Duration = Duration::from_secs(120);
+
+/// How often a run gives one.
+pub(crate) const RENEWAL: Duration = Duration::from_secs(30);
+
+/// Who holds, or wants, a lock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Owner {
+    /// The run's name.
+    pub run: String,
+    /// The user at the controller.
+    pub user: String,
+    /// The controller.
+    pub controller: String,
+    /// Its machine-id, which tells controllers of one name apart.
+    pub machine: String,
+    /// The process there.
+    pub pid: u32,
+    /// When the run began, for people.
+    pub since: String,
+}
+
+impl Owner {
+    fn line(&self) -> String {
+        let clean = |s: &str| s.replace(['\t', '\n'], " ");
+        [
+            clean(&self.run),
+            clean(&self.user),
+            clean(&self.controller),
+            clean(&self.machine),
+            self.pid.to_string(),
+            clean(&self.since),
+        ]
+        .join("\t")
+    }
+
+    fn parse(line: &str) -> Option<Self> {
+        let mut fields = line.split('\t').map(str::to_owned);
+        Some(Self {
+            run: fields.next()?,
+            user: fields.next()?,
+            controller: fields.next()?,
+            machine: fields.next()?,
+            pid: fields.next()?.parse().ok()?,
+            since: fields.next()?,
+        })
+    }
+
+    /// Whether its process is known to be gone: it ran on the machine of `other`, where there is no such process any
+    /// more.
+    pub fn is_gone(&self, other: &Self, exists: impl Fn(u32) -> bool) -> bool {
+        !self.machine.is_empty() && self.machine == other.machine && self.pid != other.pid && !exists(self.pid)
+    }
+}
+
+/// What a host said when it was entered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Entered {
+    /// The lock is ours; or its holder, and the seconds since its last sign of life.
+    pub lock: Result<(), (Option<Owner>, u64)>,
+    /// The owner from whom the lock was taken over.
+    pub taken_from: Option<Owner>,
+    /// Long work that is there.
+    pub units: Vec<FoundUnit>,
+}
+
+/// Long work found on a host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FoundUnit {
+    /// Its name.
+    pub id: String,
+    /// What it does.
+    pub state: UnitState,
+    /// The task it belongs to.
+    pub task: String,
+}
+
+/// What long work does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum UnitState {
+    /// It goes on.
+    Running,
+    /// It has ended with this status.
+    Ended(i32),
+    /// It was ended from outside, without a status.
+    Vanished,
+}
+
+/// Takes the lock for `owner` if it is free, ours, or forsaken (`break_run` names a run whose process is known to be
+/// gone), and lists the long work that is there. Read by [`parse`].
+pub(crate) fn enter(owner: &Owner, break_run: Option<&str>) -> String {
+    format!(
+        "{BASE}\
+(
+exec 9>\"$b/mutex\"
+if command -v flock >/dev/null; then flock 9; fi
+read -r up _ </proc/uptime; up=${{up%%.*}}
+seen= who=
+if [ -s \"$b/lock\" ]; then {{ read -r seen; read -r who; }} <\"$b/lock\"; fi
+me={me}
+run=${{who%%\t*}}
+if [ -z \"$who\" ] || [ \"$run\" = {run} ]; then word=got
+elif [ \"$run\" = {gone} ] || [ $((up - seen)) -ge {lease} ] || [ $((up - seen)) -lt 0 ]; then word=took
+else word=busy; fi
+if [ $word != busy ]; then
+umask 077
+printf '%s\\n%s\\n' \"$up\" \"$me\" >\"$b/lock.new\" && mv -f \"$b/lock.new\" \"$b/lock\" || exit
+fi
+printf 'lock %s %s %s\\n' \"$word\" \"$((up - ${{seen:-up}}))\" \"$who\"
+) || exit
+for d in \"$b\"/units/*/; do
+[ -f \"$d/task\" ] || continue
+id=${{d%/}}; id=${{id##*/}}
+if [ -f \"$d/status\" ]; then read -r s <\"$d/status\"
+elif [ -f \"$d/pid\" ] && read -r p <\"$d/pid\" && kill -0 \"$p\" 2>/dev/null; then s=running
+else s=vanished; fi
+read -r t <\"$d/task\"
+printf 'unit %s %s %s\\n' \"$id\" \"$s\" \"$t\"
+done
+",
+        me = quote(&owner.line()),
+        run = quote(&owner.run),
+        gone = quote(break_run.unwrap_or("-")),
+        lease = LEASE.as_secs(),
+    )
+}
+
+/// Reads what [`enter`] printed.
+pub(crate) fn parse(output: &str) -> Result<Entered, String> {
+    let mut lock = None;
+    let mut taken_from = None;
+    let mut units = Vec::new();
+    for line in output.lines() {
+        let mut words = line.splitn(4, ' ');
+        match (words.next(), words.next(), words.next(), words.next()) {
+            (Some("lock"), Some(word), Some(age), owner) => {
+                let owner = owner.and_then(Owner::parse);
+                lock = Some(match word {
+                    "busy" => Err((owner, age.parse().unwrap_or(0))),
+                    "took" => {
+                        taken_from = owner;
+                        Ok(())
+                    }
+                    _ => Ok(()),
+                });
+            }
+            (Some("unit"), Some(id), Some(state), task) => units.push(FoundUnit {
+                id: id.to_owned(),
+                state: match state {
+                    "running" => UnitState::Running,
+                    "vanished" => UnitState::Vanished,
+                    status => UnitState::Ended(status.parse().map_err(|_| format!("unit state {status:?}"))?),
+                },
+                task: task.unwrap_or_default().to_owned(),
+            }),
+            _ => return Err(format!("unexpected line {line:?}")),
+        }
+    }
+    Ok(Entered {
+        lock: lock.ok_or("no word about the lock")?,
+        taken_from,
+        units,
+    })
+}
+
+/// Gives a sign of life.
+pub(crate) fn renew(owner: &Owner) -> String {
+    format!(
+        "{BASE_IF_ANY}\
+exec 9>\"$b/mutex\"
+if command -v flock >/dev/null; then flock 9; fi
+seen= who=
+if [ -s \"$b/lock\" ]; then {{ read -r seen; read -r who; }} <\"$b/lock\"; fi
+[ \"${{who%%\t*}}\" = {run} ] || exit 0
+read -r up _ </proc/uptime
+umask 077
+printf '%s\\n%s\\n' \"${{up%%.*}}\" \"$who\" >\"$b/lock.new\" && mv -f \"$b/lock.new\" \"$b/lock\"
+",
+        run = quote(&owner.run)
+    )
+}
+
+/// Lets go of the lock and removes what this run left, `units` included; a lock that someone else took over stays.
+/// `undo` names roles whose predecessors are no longer needed.
+pub(crate) fn leave(owner: &Owner, units: &[String], undo: &[String]) -> String {
+    let mut drop: String = units
+        .iter()
+        .map(|id| format!("rm -rf -- \"$b\"/units/{}\n", quote(id)))
+        .collect();
+    for role in undo {
+        drop.push_str(&super::undo::forget(role));
+    }
+    format!(
+        "{BASE_IF_ANY}\
+{drop}\
+rm -rf -- \"$b\"/applied/{run}.*
+rmdir \"$b/units\" \"$b/applied\" 2>/dev/null
+(
+exec 9>\"$b/mutex\"
+if command -v flock >/dev/null; then flock 9; fi
+seen= who=
+if [ -s \"$b/lock\" ]; then {{ read -r seen; read -r who; }} <\"$b/lock\"; fi
+if [ \"${{who%%\t*}}\" = {run} ]; then rm -f \"$b/lock\"; fi
+if ! [ -e \"$b/lock\" ]; then rm -f \"$b/mutex\"; rmdir \"$b\" 2>/dev/null; fi
+)
+:
+",
+        run = quote(&owner.run)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::Shell;
+    use super::*;
+
+    fn owner(run: &str) -> Owner {
+        Owner {
+            run: run.into(),
+            user: "alice".into(),
+            controller: "deploy node".into(),
+            machine: "m1".into(),
+            pid: 42,
+            since: "07:31".into(),
+        }
+    }
+
+    fn enter_as(shell: &Shell, run: &str, gone: Option<&str>) -> Entered {
+        let (status, out, err) = shell.run(&enter(&owner(run), gone), b"");
+        assert_eq!((status, err.as_str()), (0, ""), "{out}");
+        parse(&out).expect("readable")
+    }
+
+    #[test]
+    fn the_second_run_is_told_whom_it_waits_for() {
+        let shell = Shell::new();
+        assert_eq!(enter_as(&shell, "r1", None).lock, Ok(()));
+        assert_eq!(enter_as(&shell, "r1", None).lock, Ok(()), "ours stays ours");
+        let (holder, age) = enter_as(&shell, "r2", None).lock.expect_err("held");
+        assert_eq!(holder, Some(owner("r1")));
+        assert!(age < 5);
+        let (status, _, _) = shell.run(&leave(&owner("r2"), &[], &[]), b"");
+        assert_eq!(status, 0);
+        assert!(
+            enter_as(&shell, "r2", None).lock.is_err(),
+            "nobody lets go of another's lock"
+        );
+        shell.run(&leave(&owner("r1"), &[], &[]), b"");
+        let left = std::fs::read_dir(shell.root.path().join("run")).expect("dir").count();
+        assert_eq!(left, 0, "nothing is left");
+        assert_eq!(enter_as(&shell, "r2", None).lock, Ok(()));
+    }
+
+    #[test]
+    fn a_crash_lets_go() {
+        let shell = Shell::new();
+        enter_as(&shell, "r1", None);
+        let known_dead = enter_as(&shell, "r2", Some("r1"));
+        assert_eq!((known_dead.lock, known_dead.taken_from), (Ok(()), Some(owner("r1"))));
+        // A sign of life that is too old.
+        let lock = shell.root.path().join("run/mosip-prov/lock");
+        let text = std::fs::read_to_string(&lock).expect("there");
+        let (up, rest) = text.split_once('\n').expect("two lines");
+        let old = up.parse::<u64>().expect("number").saturating_sub(LEASE.as_secs());
+        std::fs::write(&lock, format!("{old}\n{rest}")).expect("written");
+        assert_eq!(enter_as(&shell, "r3", None).lock, Ok(()));
+    }
+
+    #[test]
+    fn a_renewed_lock_is_young_again() {
+        let shell = Shell::new();
+        enter_as(&shell, "r1", None);
+        let lock = shell.root.path().join("run/mosip-prov/lock");
+        let text = std::fs::read_to_string(&lock).expect("there");
+        let rest = text.split_once('\n').expect("two lines").1;
+        std::fs::write(&lock, format!("0\n{rest}")).expect("written");
+        shell.run(&renew(&owner("r1")), b"");
+        assert!(enter_as(&shell, "r2", None).lock.is_err());
+    }
+
+    #[test]
+    fn a_gone_process_is_only_believed_of_the_own_machine() {
+        let (mine, theirs) = (owner("r1"), owner("r2"));
+        let dead = |_| false;
+        let other_pid = Owner {
+            pid: 43,
+            ..theirs.clone()
+        };
+        assert!(other_pid.is_gone(&mine, dead));
+        assert!(!other_pid.is_gone(&mine, |_| true));
+        let other_machine = Owner {
+            machine: "m2".into(),
+            ..other_pid
+        };
+        assert!(!other_machine.is_gone(&mine, dead));
+    }
+}

@@ -1,0 +1,224 @@
+//! Long work that outlives a connection and a controller: started under the host's own service manager (or in a
+//! session of its own where there is none), its output and status kept in a folder until a run has taken the result.
+
+use super::{BASE, BASE_IF_ANY};
+use crate::shell::quote;
+
+/// Starts the work `id` unless it is there already, then follows it. On standard input: the work's script
+/// (`script_bytes`), then its own input (`input_bytes`).
+pub(crate) fn start(id: &str, task: &str, script_bytes: usize, input_bytes: usize, skip_lines: u64) -> String {
+    format!(
+        "{BASE}\
+d=\"$b\"/units/{id}
+if ! [ -d \"$d\" ]; then
+umask 077
+rm -rf \"$d.new\"
+mkdir -p \"$d.new\" || exit
+head -c {script_bytes} >\"$d.new/script\" && head -c {input_bytes} >\"$d.new/input\" || exit
+n=$(cat \"$d.new/script\" \"$d.new/input\" | wc -c)
+if [ $n -ne {total} ]; then echo \"only $n of {total} bytes arrived\" >&2; exit 1; fi
+: >\"$d.new/out\"
+printf '%s\\n' {task} >\"$d.new/task\"
+mv \"$d.new\" \"$d\" || exit
+umask 022
+work='trap \"\" HUP TERM; echo $$ >\"$0/pid\"; sh \"$0/script\" <\"$0/input\" >>\"$0/out\" 2>&1; echo $? >\"$0/status.new\"; mv \"$0/status.new\" \"$0/status\"'
+if [ \"$(id -u)\" = 0 ] && [ -d /run/systemd/system ]; then
+systemd-run --quiet --collect --unit=mosip-prov-{id} --description={task} \
+--property=TimeoutStopSec=180 --setenv=LC_ALL=C --setenv=PATH=\"$PATH\" --setenv=HOME=\"$HOME\" \
+sh -c \"$work\" \"$d\" || exit
+else
+setsid -f sh -c \"$work\" \"$d\" >/dev/null 2>&1 </dev/null
+fi
+fi
+{follow}",
+        id = quote(id),
+        task = quote(&task.replace('\n', " ")),
+        total = script_bytes + input_bytes,
+        follow = follow_loop(skip_lines),
+    )
+}
+
+/// Follows the work `id` that is there, from its line `skip_lines` on.
+pub(crate) fn follow(id: &str, skip_lines: u64) -> String {
+    format!(
+        "{BASE}\
+d=\"$b\"/units/{id}
+if ! [ -d \"$d\" ]; then echo GONE >&2; exit 0; fi
+{follow}",
+        id = quote(id),
+        follow = follow_loop(skip_lines),
+    )
+}
+
+/// Prints new output until there is a status; that is the last line on standard error: `STATUS n`, or `VANISHED`.
+fn follow_loop(skip_lines: u64) -> String {
+    let offset = if skip_lines == 0 {
+        "off=0".to_owned()
+    } else {
+        format!("off=$(head -n {skip_lines} \"$d/out\" | wc -c)")
+    };
+    format!(
+        "{offset}
+i=0
+while :; do
+last=
+if [ -f \"$d/status\" ]; then last=1; fi
+n=$(wc -c <\"$d/out\")
+if [ \"$n\" -gt $off ]; then
+tail -c +$((off + 1)) \"$d/out\" | head -c $((n - off))
+off=$n
+fi
+if [ \"$last\" ]; then read -r s <\"$d/status\"; echo \"STATUS $s\" >&2; exit 0; fi
+if [ -f \"$d/pid\" ]; then
+read -r p <\"$d/pid\"
+if ! kill -0 \"$p\" 2>/dev/null && ! [ -f \"$d/status\" ]; then echo VANISHED >&2; exit 0; fi
+else
+i=$((i + 1))
+if [ $i -gt 100 ]; then echo VANISHED >&2; exit 0; fi
+fi
+sleep 0.2
+done
+"
+    )
+}
+
+/// How following ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Followed {
+    /// The work has this status.
+    Status(i32),
+    /// The work was ended from outside (a reboot, the kernel).
+    Vanished,
+    /// There is no such work on the host: it was never started, or its folder went with a reboot.
+    Gone,
+}
+
+/// Reads the last line of a follower's standard error.
+pub(crate) fn outcome(stderr: &str) -> Option<Followed> {
+    match stderr.lines().rev().find(|l| !l.trim().is_empty())?.trim() {
+        "VANISHED" => Some(Followed::Vanished),
+        "GONE" => Some(Followed::Gone),
+        line => line.strip_prefix("STATUS ")?.parse().ok().map(Followed::Status),
+    }
+}
+
+/// Asks the work `id` to stop in a way that packages survive: while dpkg is at work it is left to finish, and apt, which
+/// goes no further then, is told; everything else gets an interrupt.
+pub(crate) fn stop(id: &str) -> String {
+    format!(
+        "{BASE_IF_ANY}\
+d=\"$b\"/units/{id}
+[ -f \"$d/pid\" ] || exit 0
+read -r top <\"$d/pid\"
+all= new=$top
+while [ \"$new\" ]; do
+all=\"$all $new\"
+next=
+for p in $new; do
+for c in $(cat /proc/\"$p\"/task/*/children 2>/dev/null); do next=\"$next $c\"; done
+done
+new=$next
+done
+busy=
+for p in $all; do
+if read -r name </proc/\"$p\"/comm 2>/dev/null && [ \"$name\" = dpkg ]; then busy=1; fi
+done
+for p in $all; do
+[ \"$p\" = \"$top\" ] && continue
+read -r name </proc/\"$p\"/comm 2>/dev/null || continue
+if [ \"$busy\" ]; then case $name in apt|apt-get|aptitude) kill -INT \"$p\" 2>/dev/null ;; esac
+else kill -INT \"$p\" 2>/dev/null; fi
+done
+if [ \"$busy\" ]; then echo dpkg; fi
+:
+",
+        id = quote(id)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::Shell;
+    use super::*;
+    use std::time::Duration;
+
+    fn begin(shell: &Shell, id: &str, script: &str, input: &[u8]) -> std::process::Child {
+        let payload = [script.as_bytes(), input].concat();
+        shell.spawn(&start(id, "r: t", script.len(), input.len(), 0), &payload)
+    }
+
+    #[test]
+    fn work_gets_its_input_and_its_output_and_status_come_back() {
+        let shell = Shell::new();
+        let work = begin(
+            &shell,
+            "u1",
+            "read x; echo \"got $x\"; echo err >&2; printf end; exit 7",
+            b"word\n",
+        );
+        let out = work.wait_with_output().expect("ends");
+        assert_eq!(String::from_utf8_lossy(&out.stdout), "got word\nerr\nend");
+        assert_eq!(
+            outcome(&String::from_utf8_lossy(&out.stderr)),
+            Some(Followed::Status(7))
+        );
+    }
+
+    #[test]
+    fn work_outlives_its_follower_and_is_found_again() {
+        let shell = Shell::new();
+        let mut first = begin(&shell, "u1", "echo one; sleep 1; echo two", b"");
+        let out = shell.root.path().join("run/mosip-prov/units/u1/out");
+        while std::fs::read_to_string(&out).unwrap_or_default() != "one\n" {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        first.kill().expect("killed");
+        first.wait().expect("ends");
+        let owner = super::super::lock::Owner {
+            run: "r".into(),
+            user: "u".into(),
+            controller: "c".into(),
+            machine: "m".into(),
+            pid: 1,
+            since: "s".into(),
+        };
+        let (_, found, _) = shell.run(&super::super::lock::enter(&owner, None), b"");
+        let units = super::super::lock::parse(&found).expect("readable").units;
+        assert_eq!((units[0].id.as_str(), units[0].task.as_str()), ("u1", "r: t"));
+        assert_eq!(units[0].state, super::super::lock::UnitState::Running);
+        let (_, rest, err) = shell.run(&follow("u1", 1), b"");
+        assert_eq!((rest.as_str(), outcome(&err)), ("two\n", Some(Followed::Status(0))));
+        let (_, nothing, err) = shell.run(&follow("u2", 0), b"");
+        assert_eq!((nothing.as_str(), outcome(&err)), ("", Some(Followed::Gone)));
+    }
+
+    #[test]
+    fn work_that_was_killed_is_called_vanished() {
+        let shell = Shell::new();
+        let work = begin(&shell, "u1", "kill -9 $PPID; sleep 5", b"");
+        let out = work.wait_with_output().expect("ends");
+        assert_eq!(outcome(&String::from_utf8_lossy(&out.stderr)), Some(Followed::Vanished));
+    }
+
+    #[test]
+    fn work_can_be_asked_to_stop() {
+        let shell = Shell::new();
+        let work = begin(
+            &shell,
+            "u1",
+            "trap 'echo stopping; exit 5' INT; echo up; while :; do sleep 0.1; done",
+            b"",
+        );
+        let out = shell.root.path().join("run/mosip-prov/units/u1/out");
+        while std::fs::read_to_string(&out).unwrap_or_default() != "up\n" {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        shell.run(&stop("u1"), b"");
+        let out = work.wait_with_output().expect("ends");
+        assert_eq!(String::from_utf8_lossy(&out.stdout), "up\nstopping\n");
+        assert_eq!(
+            outcome(&String::from_utf8_lossy(&out.stderr)),
+            Some(Followed::Status(5))
+        );
+    }
+}
