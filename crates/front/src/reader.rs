@@ -5,6 +5,7 @@ use mosip_prov_resources::diagnostic::{Diagnostic, Diagnostics};
 use mosip_prov_resources::value::{Value, Var, VarMap};
 use mosip_prov_resources::vars::{HostVars, ValueError};
 use std::net::IpAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 /// An address to listen on.
@@ -56,7 +57,9 @@ impl<'a> Reader<'a> {
 
     /// Says that the value of `name` is wrong.
     pub fn error(&mut self, name: &str, message: impl Into<String>, help: impl Into<String>) {
-        let place = self.vars.location(name);
+        // A default is no place that an operator can change.
+        let is_default = |file: &Path| file.to_string_lossy().starts_with("<defaults");
+        let place = self.vars.location(name).filter(|place| !is_default(&place.file));
         self.problems.push(Diagnostic::error(message).at(place).help(help));
     }
 
@@ -217,21 +220,9 @@ impl<'a> Reader<'a> {
                 Ok(network) if !networks.contains(&network) => networks.push(network),
                 Ok(_) => {}
                 Err(what) => {
-                    let place = self
-                        .vars
-                        .location(name)
-                        .filter(|place| !place.file.starts_with("<defaults"));
-                    let default = self
-                        .vars
-                        .string(behind)
-                        .ok()
-                        .flatten()
-                        .is_some_and(|value| value.contains(text));
-                    let origin = if place.is_none() && default || default && self.vars.location(behind).is_some() {
-                        behind
-                    } else {
-                        name
-                    };
+                    let behind_it = self.vars.string(behind).ok().flatten();
+                    let is_from = behind_it.is_some_and(|value| value.contains(text));
+                    let origin = if is_from { behind } else { name };
                     self.error(
                         origin,
                         format!("{origin} has \"{text}\", which {what}"),

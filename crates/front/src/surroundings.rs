@@ -4,6 +4,9 @@ use mosip_prov_resources::RoleContext;
 use mosip_prov_resources::vars::HostVars;
 use std::path::Path;
 
+type HostsOf<'a> = dyn Fn(&str) -> Vec<&'a str> + 'a;
+type VarsOf<'a> = dyn Fn(&str) -> Option<&'a HostVars> + 'a;
+
 /// The variables of one host and the way to those of others. A role makes it from its context, a check of the inputs
 /// from its own.
 pub struct Surroundings<'a> {
@@ -11,8 +14,8 @@ pub struct Surroundings<'a> {
     pub vars: &'a HostVars,
     /// The folder that holds the inventory.
     pub base_dir: Option<&'a Path>,
-    hosts_of: Box<dyn Fn(&str) -> Vec<&'a str> + 'a>,
-    vars_of: Box<dyn Fn(&str) -> Option<&'a HostVars> + 'a>,
+    hosts_of: Box<HostsOf<'a>>,
+    vars_of: Box<VarsOf<'a>>,
 }
 
 impl<'a> Surroundings<'a> {
