@@ -42,7 +42,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &["mosip-prov-inventory", "mosip-prov-transport", "mosip-prov-events"],
     ),
     ("mosip-prov-resources", &["mosip-prov-engine"]),
-    (ROLES, &["mosip-prov-resources"]),
+    ("mosip-prov-front", &["mosip-prov-resources"]),
+    (ROLES, &["mosip-prov-resources", "mosip-prov-front"]),
     ("mosip-prov-cluster", &["mosip-prov-transport", "mosip-prov-events"]),
     ("mosip-prov-terraform", &["mosip-prov-events"]),
     (
@@ -54,6 +55,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "mosip-prov-playbooks",
         &[
             ROLES,
+            "mosip-prov-front",
             "mosip-prov-engine",
             "mosip-prov-resources",
             "mosip-prov-preflight",
