@@ -225,11 +225,15 @@ impl<'t> LockHeld<'t> {
     fn new(testbed: &'t Testbed, seconds: u32) -> Self {
         // A lock of fcntl's kind: type, whence, start, length, pid as in struct flock of x86-64 and arm64.
         let perl = format!(
-            "use Fcntl; open(F, \"+>>\", \"/var/lib/dpkg/lock-frontend\") or die; \
-             fcntl(F, F_SETLK, pack(\"s s x4 q q l x4\", F_WRLCK, 0, 0, 0, 0)) or die; sleep {seconds}"
+            "use Fcntl; open(F, '+>>', '/var/lib/dpkg/lock-frontend') or die; my $lock = pack('s s x4 q q l x4', F_WRLCK, 0, 0, 0, 0); fcntl(F, F_SETLK, $lock) or die; sleep {seconds};"
         );
         let script = format!(
-            "systemd-run -q --collect --unit=lock-holder perl -e '{perl}'; sleep 0.5; systemctl is-active lock-holder"
+            "cat > /run/lock-holder.pl <<'END'
+{perl}
+END
+systemd-run -q --collect --unit=lock-holder perl /run/lock-holder.pl
+sleep 0.5
+systemctl is-active lock-holder"
         );
         assert_eq!(testbed.root("vm1", &script), "active");
         Self(testbed)

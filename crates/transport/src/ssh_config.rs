@@ -63,11 +63,13 @@ pub async fn resolve_ssh_config(
 fn read_dump(host: &str, dump: &str) -> SshArgs {
     let mut args = SshArgs::default();
     let mut keys = Vec::new();
+    let mut no_keys = false;
     for line in dump.lines() {
         let Some((name, value)) = line.split_once(' ') else {
             continue;
         };
         match name {
+            "identityfile" if value == "none" => no_keys = true,
             "identityfile" => keys.push(expand_home(value)),
             "hostname" if value.eq_ignore_ascii_case(host) => {}
             "stricthostkeychecking" if value == "ask" => {}
@@ -91,7 +93,10 @@ fn read_dump(host: &str, dump: &str) -> SshArgs {
             _ => {}
         }
     }
-    if !is_default_list(&keys) {
+    if no_keys && keys.is_empty() {
+        // Not those at their usual places either.
+        args.identities_only = Some(true);
+    } else if !is_default_list(&keys) {
         args.keys = keys;
     }
     args
@@ -242,6 +247,16 @@ Host *
         let mut args = SshArgs::default();
         read_config("vm2", CONFIG, &mut args);
         assert_eq!((args.user.as_deref(), args.port), (Some("fallback"), None));
+    }
+
+    #[test]
+    fn no_key_file_is_not_a_key_file_called_none() {
+        let args = read_dump("vm1", "user root\nidentitiesonly no\nidentityfile none\n");
+        assert_eq!(args.keys, Vec::<PathBuf>::new());
+        assert_eq!(args.identities_only, Some(true));
+        let args = read_dump("vm1", "identitiesonly no\nidentityfile /keys/one\n");
+        assert_eq!(args.keys, [PathBuf::from("/keys/one")]);
+        assert_eq!(args.identities_only, Some(false));
     }
 
     #[tokio::test]
