@@ -28,6 +28,7 @@ fn main() -> ExitCode {
         Command::Run(args) => commands::run::run(args, &look),
         Command::Plan(args) => commands::run::plan(args, &look),
         Command::Inventory(args) => commands::inventory::inventory(args, &look),
+        Command::History(args) => commands::history::history(args, &look),
         Command::Playbooks => commands::listing::playbooks(&look),
         Command::Tasks(args) => commands::listing::tasks(args, &look),
         Command::Completion { shell } => commands::generated::completion(*shell),

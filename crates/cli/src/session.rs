@@ -1,12 +1,12 @@
 //! The library, as the command line needs it: settings from flags, playbooks by name, everything that is wrong in one
 //! list. All that is asked of `mosip_prov` before a run is asked here.
 
-use crate::args::{BecomeOptions, ConnectionOptions, HostKeys, InventoryOptions, What};
+use crate::args::{BecomeOptions, ConnectionOptions, HostKeys, InventoryOptions, SurvivalOptions, What};
 use crate::prompt::{self, Passphrases, PromptError};
 use mosip_prov::inventory::VaultSecrets;
 use mosip_prov::inventory::diagnostic::{Diagnostic, Diagnostics};
 use mosip_prov::transport::{HostKeyPolicy, Secret};
-use mosip_prov::{PlaybookDefinition as Playbook, Provisioner, Ready, Settings};
+use mosip_prov::{InputErrors, PlaybookDefinition as Playbook, Provisioner, Ready, Settings};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,6 +28,12 @@ pub enum Stop {
 impl From<Diagnostic> for Stop {
     fn from(one: Diagnostic) -> Self {
         Self::Inputs(vec![one])
+    }
+}
+
+impl From<InputErrors> for Stop {
+    fn from(errors: InputErrors) -> Self {
+        Self::Inputs(errors.diagnostics().iter().cloned().collect())
     }
 }
 
@@ -69,14 +75,25 @@ pub fn load_inventory(options: &InventoryOptions) -> Result<(Provisioner, Vec<Di
     }
 }
 
-/// Reads and checks everything for a run; with `check` nothing will be changed by it. Passwords are asked for last,
+/// What is prepared for.
+#[derive(Debug, Clone, Copy)]
+pub enum Mode {
+    /// Changing the hosts.
+    Run(SurvivalOptions),
+    /// Saying what would be changed.
+    Check,
+    /// Listing; nothing is connected to.
+    List,
+}
+
+/// Reads and checks everything for a run. Passwords are asked for last,
 /// when all else is right, unless a vault must be opened first. Returns what was found besides.
-pub fn prepare(what: &What, check: bool, listing: bool) -> Result<(Ready, Vec<Diagnostic>), Stop> {
+pub fn prepare(what: &What, mode: Mode) -> Result<(Ready, Vec<Diagnostic>), Stop> {
     let mut problems = Diagnostics::new();
     let playbooks = find_playbooks(&what.playbooks, &mut problems);
-    let mut settings = settings_of(what, check);
+    let mut settings = settings_of(what, mode);
     read_inventory_options(&what.inventory, &mut settings, &mut problems)?;
-    read_passwords(&what.connection, &what.privilege, listing, &mut settings, &mut problems)?;
+    read_passwords(&what.connection, &what.privilege, matches!(mode, Mode::List), &mut settings, &mut problems)?;
     let mut found: Vec<Diagnostic> = problems.iter().cloned().collect();
     // Without an inventory or a playbook there is nothing further to be said about them.
     if settings.inventory.is_empty() {
@@ -136,19 +153,28 @@ pub fn nearest(word: &str, names: &[String]) -> Option<String> {
         .map(|(_, name)| name.clone())
 }
 
-fn settings_of(what: &What, check: bool) -> Settings {
+fn settings_of(what: &What, mode: Mode) -> Settings {
     let become_user = match (&what.privilege.become_user, what.privilege.r#become) {
         (Some(user), _) => Some(user.clone()),
         (None, true) => Some("root".to_owned()),
         (None, false) => None,
     };
+    let defaults = Settings::default();
+    let survival = match mode {
+        Mode::Run(survival) => Some(survival),
+        Mode::Check | Mode::List => None,
+    };
     Settings {
+        resume: survival.is_some_and(|s| s.resume),
+        rollback: survival.is_none_or(|s| !s.no_rollback),
+        lock_timeout: survival.map_or(defaults.lock_timeout, |s| Duration::from_secs(s.lock_timeout)),
+        reconnect_timeout: survival.map_or(defaults.reconnect_timeout, |s| Duration::from_secs(s.reconnect_timeout)),
         limit: what.selection.limit.clone(),
         tags: what.selection.tags.clone(),
         skip_tags: what.selection.skip_tags.clone(),
         start_at_task: what.selection.start_at_task.clone(),
         forks: what.selection.forks,
-        check,
+        check: !matches!(mode, Mode::Run(_)),
         user: what.connection.user.clone(),
         private_key: what.connection.private_key.clone(),
         connection: what.connection.connection.clone(),
@@ -161,7 +187,7 @@ fn settings_of(what: &What, check: bool) -> Settings {
         }),
         known_hosts: what.connection.known_hosts_file.clone(),
         ssh_config: what.connection.ssh_config.clone(),
-        ..Settings::default()
+        ..defaults
     }
 }
 

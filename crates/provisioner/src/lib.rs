@@ -224,6 +224,14 @@ impl Provisioner {
                         .help("run the playbook without --resume; what is right already costs nothing"),
                 )
             })?;
+            let names: Vec<&str> = playbooks.iter().map(|p| p.name.as_str()).collect();
+            if run.choice.playbooks != names {
+                let was = run.choice.playbooks.join(" ");
+                return Err(InputErrors::of(
+                    Diagnostic::error(format!("the run to continue was of {was}, not of {}", names.join(" ")))
+                        .help(format!("say `run {was} --resume`, or leave --resume out")),
+                ));
+            }
             prepared.resume(run);
         }
         Ok(Ready::new(

@@ -60,6 +60,12 @@ Examples:
 
 Nothing is connected to. All inputs are checked, as before a run.";
 
+/// Under `history`.
+pub const HISTORY: &str = "\
+Examples:
+  mosip-prov history -i rancher.ini
+  mosip-prov history 20261124T081355123-04711 -i rancher.ini";
+
 /// Under `completion`.
 pub const COMPLETION: &str = "\
 Examples:

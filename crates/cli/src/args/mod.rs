@@ -57,6 +57,9 @@ pub enum Command {
     /// List what playbooks would do on which hosts, in order; connect to nothing.
     #[command(after_help = help::TASKS)]
     Tasks(Box<TasksArgs>),
+    /// What earlier runs did, and what they still owe.
+    #[command(after_help = help::HISTORY)]
+    History(HistoryArgs),
     /// Print a completion script for a shell.
     #[command(after_help = help::COMPLETION)]
     Completion {
@@ -84,9 +87,39 @@ pub struct RunArgs {
     #[arg(short = 'D', long)]
     pub diff: bool,
     #[command(flatten)]
+    pub survival: SurvivalOptions,
+    #[command(flatten)]
     pub listing: Listing,
     #[command(flatten)]
     pub output: OutputOptions,
+}
+
+/// What `history` takes.
+#[derive(Debug, Args)]
+pub struct HistoryArgs {
+    /// A run, by its name: show what it did. Without it all runs are listed.
+    #[arg(value_name = "RUN")]
+    pub run: Option<String>,
+    #[command(flatten)]
+    pub inventory: InventoryOptions,
+}
+
+/// What happens when something breaks on the way.
+#[derive(Debug, Clone, Copy, Args)]
+#[command(next_help_heading = "When something breaks")]
+pub struct SurvivalOptions {
+    /// Continue the last run, which did not end well: leave out what it has done, on each host.
+    #[arg(long)]
+    pub resume: bool,
+    /// Leave replaced files in place when a service does not come up on them, to study what is wrong.
+    #[arg(long)]
+    pub no_rollback: bool,
+    /// Seconds to wait for another run that works on a host.
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    pub lock_timeout: u64,
+    /// Seconds to try to get a lost connection back.
+    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+    pub reconnect_timeout: u64,
 }
 
 /// What `plan` takes.

@@ -44,7 +44,7 @@ pub fn tasks(args: &TasksArgs, look: &Look) -> Exit {
 
 /// `run --list-hosts`, `--list-tasks`, `--list-tags`: what is asked for, of each play.
 pub fn of_run(what: &What, listing: Listing, look: &Look) -> Exit {
-    let (ready, warnings) = match session::prepare(what, true, true) {
+    let (ready, warnings) = match session::prepare(what, session::Mode::List) {
         Ok(ready) => ready,
         Err(stop) => return stopped(&stop, look),
     };

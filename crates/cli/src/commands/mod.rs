@@ -1,6 +1,7 @@
 //! What each command does.
 
 pub mod generated;
+pub mod history;
 pub mod inventory;
 pub mod listing;
 pub mod run;

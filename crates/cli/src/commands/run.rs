@@ -6,7 +6,7 @@ use crate::diagnostics;
 use crate::exit::Exit;
 use crate::output::{Look, complain};
 use crate::repeat;
-use crate::session::{self, Stop};
+use crate::session::{self, Mode, Stop};
 use crate::show::{self, Show, Showing};
 use crate::signals::Signals;
 use mosip_prov::inventory::diagnostic::Diagnostic;
@@ -21,16 +21,17 @@ pub fn run(args: &RunArgs, look: &Look) -> Exit {
         return listing::of_run(&args.what, args.listing, look);
     }
     let verb = if args.check { "run --check" } else { "run" };
-    go(&args.what, &args.output, args.check, args.diff, verb, false, look)
+    let mode = if args.check { Mode::Check } else { Mode::Run(args.survival) };
+    go(&args.what, &args.output, mode, args.diff, verb, false, look)
 }
 
 /// `plan`.
 pub fn plan(args: &PlanArgs, look: &Look) -> Exit {
-    go(&args.what, &args.output, true, true, "plan", args.exit_code, look)
+    go(&args.what, &args.output, Mode::Check, true, "plan", args.exit_code, look)
 }
 
-fn go(what: &What, output: &OutputOptions, check: bool, diff: bool, verb: &str, exit_code: bool, look: &Look) -> Exit {
-    let (ready, warnings) = match session::prepare(what, check, false) {
+fn go(what: &What, output: &OutputOptions, mode: Mode, diff: bool, verb: &str, exit_code: bool, look: &Look) -> Exit {
+    let (ready, warnings) = match session::prepare(what, mode) {
         Ok(ready) => ready,
         Err(stop) => return stopped(&stop, look),
     };
@@ -48,6 +49,10 @@ fn go(what: &What, output: &OutputOptions, check: bool, diff: bool, verb: &str, 
         }
     };
     diagnostics::report(&warnings, look);
+    let ready = match ready.with_journal() {
+        Ok(ready) => ready,
+        Err(errors) => return stopped(&errors.into(), look),
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return cannot_start(&error),

@@ -12,7 +12,14 @@ pub(crate) fn wrap(id: &str, script: &str) -> String {
         "{BASE}\
 r=\"$b\"/applied/{id}
 if [ -d \"$r\" ]; then
+i=0
 while ! [ -f \"$r/status\" ]; do
+if ! [ -f \"$r/pid\" ]; then
+i=$((i + 1))
+if [ $i -gt 50 ]; then echo 'the change was cut short' >&2; exit 98; fi
+sleep 0.1
+continue
+fi
 read -r p <\"$r/pid\" && kill -0 \"$p\" 2>/dev/null || [ -f \"$r/status\" ] || {{ echo 'the change was cut short' >&2; exit 98; }}
 sleep 0.2
 done
@@ -22,7 +29,7 @@ mkdir -p \"$b/applied\" && mkdir \"$r\" || exit
 umask 022
 (
 trap '' HUP
-sh -c 'echo $PPID' >\"$r/pid\"
+sh -c 'echo $PPID' >\"$r/pid.new\" && mv \"$r/pid.new\" \"$r/pid\"
 (
 {script}
 ) >\"$r/out\" 2>\"$r/err\"

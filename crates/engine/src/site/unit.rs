@@ -4,6 +4,16 @@
 use super::{BASE, BASE_IF_ANY};
 use crate::shell::quote;
 
+/// Runs the script of the folder `$1`. It lies in a file, since the service manager replaces `$` in the words of a command
+/// (systemd.service(5), "Command lines").
+const WORK: &str = r#"trap "" HUP TERM
+echo $$ >"$1/pid.new"
+mv "$1/pid.new" "$1/pid"
+sh "$1/script" <"$1/input" >>"$1/out" 2>&1
+echo $? >"$1/status.new"
+mv "$1/status.new" "$1/status"
+"#;
+
 /// Starts the work `id` unless it is there already, then follows it. On standard input: the work's script
 /// (`script_bytes`), then its own input (`input_bytes`).
 pub(crate) fn start(id: &str, task: &str, script_bytes: usize, input_bytes: usize, skip_lines: u64) -> String {
@@ -19,15 +29,16 @@ n=$(cat \"$d.new/script\" \"$d.new/input\" | wc -c)
 if [ $n -ne {total} ]; then echo \"only $n of {total} bytes arrived\" >&2; exit 1; fi
 : >\"$d.new/out\"
 printf '%s\\n' {task} >\"$d.new/task\"
+cat >\"$d.new/work\" <<'END'
+{WORK}END
 mv \"$d.new\" \"$d\" || exit
 umask 022
-work='trap \"\" HUP TERM; echo $$ >\"$0/pid\"; sh \"$0/script\" <\"$0/input\" >>\"$0/out\" 2>&1; echo $? >\"$0/status.new\"; mv \"$0/status.new\" \"$0/status\"'
 if [ \"$(id -u)\" = 0 ] && [ -d /run/systemd/system ]; then
 systemd-run --quiet --collect --unit=mosip-prov-{id} --description={task} \
 --property=TimeoutStopSec=180 --setenv=LC_ALL=C --setenv=PATH=\"$PATH\" --setenv=HOME=\"$HOME\" \
-sh -c \"$work\" \"$d\" || exit
+sh \"$d/work\" \"$d\" || exit
 else
-setsid -f sh -c \"$work\" \"$d\" >/dev/null 2>&1 </dev/null
+setsid -f sh \"$d/work\" \"$d\" >/dev/null 2>&1 </dev/null
 fi
 fi
 {follow}",
@@ -162,6 +173,15 @@ mod tests {
             outcome(&String::from_utf8_lossy(&out.stderr)),
             Some(Followed::Status(7))
         );
+    }
+
+    #[test]
+    fn no_word_of_the_service_managers_command_line_holds_what_it_would_replace() {
+        let script = start("u1", "r: t", 1, 0, 0);
+        let (_, rest) = script.split_once("systemd-run").expect("in the script");
+        let (command, _) = rest.split_once("else").expect("in the script");
+        // `$d` and the like are the shell's own, gone before the service manager sees the words.
+        assert!(!command.contains("$$") && !command.contains("$?") && !command.contains('\''), "{command}");
     }
 
     #[test]
