@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn no_word_of_the_service_managers_command_line_holds_what_it_would_replace() {
-        let script = start("u1", "r: t", 1, 0, 0);
+        let script = start("u1", "t", 1, 0, 0);
         let (_, rest) = script.split_once("systemd-run").expect("in the script");
         let (command, _) = rest.split_once("else").expect("in the script");
         // `$d` and the like are the shell's own, gone before the service manager sees the words.
