@@ -66,6 +66,13 @@ pub struct Network {
     prefix: u8,
 }
 
+impl Network {
+    /// Whether every address of its family is in it.
+    pub fn is_everything(&self) -> bool {
+        self.prefix == 0
+    }
+}
+
 impl FromStr for Network {
     type Err = String;
 

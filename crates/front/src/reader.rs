@@ -1,7 +1,7 @@
 //! Settings read from variables, with all that is wrong with them collected.
 
 use crate::address::{Network, dns_name};
-use mosip_prov_resources::diagnostic::{Diagnostic, Diagnostics};
+use mosip_prov_resources::diagnostic::{Diagnostic, Diagnostics, Location};
 use mosip_prov_resources::value::{Value, Var, VarMap};
 use mosip_prov_resources::vars::{HostVars, ValueError};
 use std::net::IpAddr;
@@ -57,10 +57,25 @@ impl<'a> Reader<'a> {
 
     /// Says that the value of `name` is wrong.
     pub fn error(&mut self, name: &str, message: impl Into<String>, help: impl Into<String>) {
-        // A default is no place that an operator can change.
-        let is_default = |file: &Path| file.to_string_lossy().starts_with("<defaults");
-        let place = self.vars.location(name).filter(|place| !is_default(&place.file));
+        let place = self.place(name);
         self.problems.push(Diagnostic::error(message).at(place).help(help));
+    }
+
+    /// Says something about the value of `name` that stops nothing.
+    pub fn warn(&mut self, name: &str, message: impl Into<String>, help: impl Into<String>) {
+        let place = self.place(name);
+        self.problems.push(Diagnostic::warning(message).at(place).help(help));
+    }
+
+    /// Where `name` is set. A default is no place that an operator can change.
+    fn place(&self, name: &str) -> Option<Location> {
+        let is_default = |file: &Path| file.to_string_lossy().starts_with("<defaults");
+        self.vars.location(name).filter(|place| !is_default(&place.file))
+    }
+
+    /// Whether the inventory sets `name`, rather than the role's defaults.
+    fn is_set(&self, name: &str) -> bool {
+        self.place(name).is_some()
     }
 
     fn take<T>(&mut self, value: Result<Option<T>, ValueError>) -> Option<T> {
@@ -217,7 +232,23 @@ impl<'a> Reader<'a> {
             .filter(|text| !text.is_empty())
         {
             match text.parse::<Network>() {
-                Ok(network) if !networks.contains(&network) => networks.push(network),
+                // Peers that send all their traffic through the VPN are told 0.0.0.0/0: where they may go, not where
+                // they come from.
+                Ok(network) if network.is_everything() && !self.is_set(name) => self.warn(
+                    behind,
+                    format!("{behind} has {network}, which does not count for {name}: it would open it to everyone"),
+                    format!("name the networks that clients come from in {name}"),
+                ),
+                Ok(network) if !networks.contains(&network) => {
+                    if network.is_everything() {
+                        self.warn(
+                            name,
+                            format!("{name} has {network}: what is internal is open to everyone"),
+                            "an empty list says the same plainly",
+                        );
+                    }
+                    networks.push(network);
+                }
                 Ok(_) => {}
                 Err(what) => {
                     let behind_it = self.vars.string(behind).ok().flatten();

@@ -113,6 +113,20 @@ fn ranges_follow_the_vpn_and_can_be_switched_off() {
 }
 
 #[test]
+fn everyone_is_never_let_in_unawares() {
+    // What peers of a full tunnel are told is no network that clients come from.
+    let (made, problems) = read(INI, &with("wireguard_network: '0.0.0.0/0, ::/0'"));
+    assert_eq!(made.expect("settings").allowed.len(), 5);
+    assert!(
+        problems.contains("warning: wireguard_network has 0.0.0.0/0"),
+        "{problems}"
+    );
+    let (made, problems) = read(INI, &with("nginx_internal_allowed_ranges: [0.0.0.0/0]"));
+    assert_eq!(texts(&made.expect("settings").allowed), ["0.0.0.0/0"]);
+    assert!(problems.contains("is open to everyone"), "{problems}");
+}
+
+#[test]
 fn the_firewall_is_read_in_every_form_it_is_written_in() {
     let wanted = Firewall {
         from: vec!["10.13.13.2-10.13.13.51".parse().expect("range")],
