@@ -1,12 +1,11 @@
 //! What is known about the machines of a run, for one host's way through a play.
 
 use crate::answers::{Answers, Outcome};
-use crate::compose::{Composed, compose};
+use crate::compose::Composed;
 use crate::question::{Question, Touch};
-use mosip_prov_transport::{Host, Identity, Request, TransportError};
+use mosip_prov_transport::Identity;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Where a question is asked: on which machine, as whom.
 pub(crate) type Place = (Arc<str>, Identity);
@@ -73,24 +72,6 @@ impl Memory {
     /// Forgets all that is known of `machine`.
     pub fn forget_machine(&mut self, machine: &str) {
         self.forget(machine, &[Touch::Everything]);
-    }
-
-    /// Asks `questions` at `place` in one exchange and remembers the answers.
-    pub async fn ask(
-        &mut self,
-        host: &dyn Host,
-        place: &Place,
-        questions: &[Question],
-        timeout: Duration,
-    ) -> Result<(), TransportError> {
-        let composed = compose(questions);
-        if composed.is_empty() {
-            return Ok(());
-        }
-        let request = Request::new(composed.script.clone()).timeout(timeout);
-        let response = host.ask(&place.1, request).await?;
-        self.learn(place, &composed, &response.stdout_text());
-        Ok(())
     }
 
     /// Remembers the answers to `composed` in `output`.

@@ -45,9 +45,6 @@ exit \"$s\"
     )
 }
 
-/// The status of a change that was cut short: what it did is not known.
-pub(crate) const CUT_SHORT: i32 = 98;
-
 #[cfg(test)]
 mod tests {
     use super::super::testing::Shell;
@@ -100,6 +97,6 @@ mod tests {
         first.kill().expect("kill");
         first.wait().expect("ends");
         let (status, _, err) = shell.run(&script, b"");
-        assert_eq!((status, err.as_str()), (CUT_SHORT, "the change was cut short\n"));
+        assert_eq!((status, err.as_str()), (98, "the change was cut short\n"));
     }
 }
