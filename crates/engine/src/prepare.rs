@@ -417,7 +417,8 @@ fn choose_by_tags(plays: &mut [PreparedPlay], options: &RunOptions, problems: &m
             any |= !role.tasks.is_empty();
         }
     }
-    if !any && !(options.tags.is_empty() && options.skip_tags.is_empty()) {
+    let by_tags = !options.tags.is_empty() || !options.skip_tags.is_empty();
+    if by_tags && !any {
         let known = known.into_iter().collect::<Vec<_>>().join(", ");
         problems.push(
             Diagnostic::error(format!(

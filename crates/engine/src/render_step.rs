@@ -69,7 +69,7 @@ pub(crate) fn write_files(step: &WriteFiles, sources: &[ContentSource<'_>], keep
         }
         let _ = writeln!(out, "mv -f -- \"$t{}\" {path} || exit", index + 1);
     }
-    out.push_str(")");
+    out.push(')');
     Rendered {
         fragment: out,
         payload: payload.freeze(),

@@ -126,10 +126,7 @@ mod tests {
         let frames = split_frames(outer[0].text).expect("whole");
         assert_eq!(
             frames,
-            [
-                Frame { status: 0, text: "one" },
-                Frame { status: 0, text: "" }
-            ]
+            [Frame { status: 0, text: "one" }, Frame { status: 0, text: "" }]
         );
     }
 

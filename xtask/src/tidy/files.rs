@@ -16,6 +16,7 @@ const TOP: &[&str] = &[
     ".gitattributes",
     ".github",
     ".gitignore",
+    ".rustfmt.toml",
     "CHANGELOG.md",
     "Cargo.lock",
     "Cargo.toml",

@@ -1,31 +1,30 @@
 //! One host's way through a play: ask what all tasks need, decide in order, carry changes out together.
 
 mod batch;
+mod decide;
 mod enter;
 mod once;
 mod rollback;
 mod solo;
+mod tell;
 
-use crate::answers::Outcome;
-use crate::decision::{Change, Decision};
-use crate::emit::{Emitter, shown, transport_failure};
+use crate::decision::Change;
+use crate::emit::Emitter;
 use crate::fleet::Fleet;
 use crate::journal::{Journal, Past, Record};
 use crate::link::Link;
-use crate::memory::{Memory, Place};
+use crate::memory::Memory;
 use crate::options::CancelHandle;
 use crate::prepared::{PreparedHost, PreparedPlay, PreparedRole};
-use crate::question::Question;
 use crate::render_step;
 use crate::sites::Sites;
-use crate::task::{DecideError, RunAs, Task, Verdict};
-use crate::text::sanitize;
+use crate::task::Task;
 use batch::Item;
 use mosip_prov_events::{EventKind, Failure, TaskId, TaskStatus};
-use mosip_prov_transport::{Gate, Host, Identity, TransportError};
+use mosip_prov_transport::{Gate, Host};
 pub(crate) use once::OnceBoard;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// What all hosts of a run share.
@@ -345,283 +344,6 @@ impl<'r> HostRun<'r> {
             TaskStatus::Changed,
             format!("done by work that an earlier run left; now {reason}"),
         )
-    }
-
-    /// Decides `task` from what is known, waiting for a state that has not come yet.
-    async fn decide(&mut self, task: &Task, id: &TaskId, place: &Place) -> Result<Decided, End> {
-        let began = Instant::now();
-        let patience = task.resource.patience();
-        let mut announced = false;
-        loop {
-            let decision = match self.conclude(task, place) {
-                Ok(Some(decision)) => decision,
-                Ok(None) => return Ok(self.skipped(task, place)),
-                Err(error) => return Ok(self.undecided(task, place, &error)),
-            };
-            let reason = match decision {
-                Decision::Nothing { reason } => {
-                    return Ok(Decided::Settled(TaskStatus::Ok, reason));
-                }
-                Decision::Unknown { reason } => {
-                    return Ok(Decided::Settled(TaskStatus::Unknown, reason));
-                }
-                Decision::Change(change) => return Ok(Decided::Change(change)),
-                Decision::NotYet { reason } => reason,
-            };
-            if !self.shared.gate.is_open() {
-                return Ok(Decided::Settled(TaskStatus::Unknown, format!("not yet: {reason}")));
-            }
-            self.flush().await?;
-            if began.elapsed() >= patience.at_most {
-                return Ok(Decided::Failed(Failure {
-                    message: format!("waited {} s: {}", patience.at_most.as_secs(), sanitize(&reason)),
-                    detail: None,
-                    status: None,
-                    help: None,
-                }));
-            }
-            if !announced {
-                announced = true;
-                self.shared.emitter.send(EventKind::TaskStarted {
-                    task: id.clone(),
-                    action: format!("wait: {}", sanitize(&reason)),
-                });
-            }
-            self.shared.cancel.sleep(patience.every).await;
-            if self.shared.cancel.is_cancelled() {
-                return Err(End::Cancelled);
-            }
-            let questions = task.questions();
-            self.memory.forget_questions(place, &questions);
-            self.ask(id, place, &questions).await?;
-        }
-    }
-
-    /// What the condition and the resource say; `None` when the condition does not hold.
-    fn conclude(&mut self, task: &Task, place: &Place) -> Result<Option<Decision>, DecideError> {
-        let answers = self.memory.at(place);
-        if let Some(condition) = &task.condition
-            && let Verdict::Skip(_) = (condition.predicate)(answers)?
-        {
-            return Ok(None);
-        }
-        task.resource.decide(answers).map(Some)
-    }
-
-    fn skipped(&mut self, task: &Task, place: &Place) -> Decided {
-        let answers = self.memory.at(place);
-        let reason = match task.condition.as_ref().map(|c| (c.predicate)(answers)) {
-            Some(Ok(Verdict::Skip(reason))) => reason,
-            _ => String::new(),
-        };
-        Decided::Settled(TaskStatus::Skipped, reason)
-    }
-
-    /// An error of deciding: in check mode, after changes that were not carried out, it may only mean that what the
-    /// task builds on is not there yet.
-    fn undecided(&mut self, task: &Task, place: &Place, error: &DecideError) -> Decided {
-        let answers = self.memory.at(place);
-        if let DecideError::Impossible { what, .. } = error
-            && let Some(earlier) = answers
-                .pending_everything()
-                .or_else(|| task.resource.questions().iter().find_map(|q| answers.pending_for(q)))
-        {
-            return Decided::Settled(
-                TaskStatus::Unknown,
-                format!("not to be known before \"{earlier}\" is done ({})", sanitize(what)),
-            );
-        }
-        Decided::Failed(Failure {
-            message: sanitize(&error.to_string()),
-            detail: None,
-            status: None,
-            help: error.help().map(str::to_owned),
-        })
-    }
-
-    /// Asks what `position` and the tasks after it at the same place need and is not known.
-    async fn learn(
-        &mut self,
-        position: Position<'r>,
-        id: &TaskId,
-        place: &Place,
-        ahead: &[Position<'r>],
-    ) -> Result<(), End> {
-        let own = position.task.questions();
-        if self.memory.unknown(place, &own).is_empty() {
-            return Ok(());
-        }
-        let mut wanted: Vec<Question> = Vec::new();
-        for later in ahead {
-            if self.place(later.task) == *place {
-                wanted.extend(later.task.questions());
-            }
-        }
-        let missing: Vec<Question> = self.memory.unknown(place, &wanted).into_iter().cloned().collect();
-        self.ask(id, place, &missing).await
-    }
-
-    async fn ask(&mut self, id: &TaskId, place: &Place, questions: &[Question]) -> Result<(), End> {
-        if self.shared.gate.is_open() && !self.shared.sites.has(&place.0) {
-            return Box::pin(self.enter(id, place, questions)).await;
-        }
-        let host = self.host(id, &place.0).await?;
-        match self.ask_patiently(&host, place, questions).await {
-            Ok(()) => Ok(()),
-            Err(error) => Err(self.lost(id, &place.0, &error)),
-        }
-    }
-
-    /// The machine `machine`, connected.
-    async fn host(&mut self, id: &TaskId, machine: &str) -> Result<Arc<dyn Host>, End> {
-        match self.shared.fleet.get(machine).await {
-            Some(Ok(host)) => Ok(host),
-            Some(Err(error)) => Err(self.lost(id, machine, &error)),
-            None => {
-                let failure = plain_failure(format!("no connection is known for {machine}"));
-                Err(self.task_failed(id, failure, Instant::now()))
-            }
-        }
-    }
-
-    /// The way to `machine` failed during `id`: this host is out, as unreachable or as failed.
-    fn lost(&mut self, id: &TaskId, machine: &str, error: &TransportError) -> End {
-        let mut failure = transport_failure(error);
-        if machine != self.name.as_ref() {
-            failure.message = format!("{machine}: {}", failure.message);
-        }
-        if machine == self.name.as_ref() && error.is_unreachable() {
-            self.shared.emitter.send(EventKind::HostUnreachable {
-                host: self.name.to_string(),
-                error: failure,
-            });
-            return End::Unreachable;
-        }
-        self.task_failed(id, failure, Instant::now())
-    }
-
-    /// Reports a failure that ends the host's part.
-    fn task_failed(&mut self, id: &TaskId, failure: Failure, began: Instant) -> End {
-        if !id.handler {
-            self.stopped_at = Some((id.role.clone(), id.task.clone()));
-        }
-        self.finished(id, TaskStatus::Failed, String::new(), None, Some(failure), false, began);
-        End::Failed
-    }
-
-    /// Reports a failure; ends the host's part unless the task ignores it.
-    fn failed(&mut self, id: &TaskId, task: &Task, failure: Failure, began: Instant) -> Result<(), End> {
-        let failure = if task.no_log { censored(failure) } else { failure };
-        self.finished(
-            id,
-            TaskStatus::Failed,
-            String::new(),
-            None,
-            Some(failure),
-            task.ignore_errors,
-            began,
-        );
-        self.note(id, TaskStatus::Failed);
-        if task.ignore_errors { Ok(()) } else { Err(End::Failed) }
-    }
-
-    #[allow(clippy::too_many_arguments)]
-    fn finished(
-        &self,
-        id: &TaskId,
-        status: TaskStatus,
-        reason: String,
-        change: Option<(&Task, &Change)>,
-        error: Option<Failure>,
-        ignored: bool,
-        began: Instant,
-    ) {
-        self.running().remove(&id.host);
-        if let Some(journal) = self.shared.journal.as_deref()
-            && matches!(status, TaskStatus::Changed | TaskStatus::Failed)
-        {
-            journal.note(Record::TaskEnded {
-                host: id.host.clone(),
-                play: id.play.clone(),
-                role: id.role.clone(),
-                task: id.task.clone(),
-                handler: id.handler,
-                status,
-                summary: error.as_ref().map_or_else(|| sanitize(&reason), |e| e.message.clone()),
-            });
-        }
-        let differences = match change {
-            Some((task, change)) if !task.no_log => change.differences.iter().map(shown).collect(),
-            _ => Vec::new(),
-        };
-        let notified = match change {
-            Some((task, _)) => task.notify.iter().map(ToString::to_string).collect(),
-            None => Vec::new(),
-        };
-        self.shared.emitter.send(EventKind::TaskFinished {
-            task: id.clone(),
-            status,
-            reason: sanitize(&reason),
-            differences,
-            error,
-            ignored,
-            notified,
-            milliseconds: began.elapsed().as_millis().try_into().unwrap_or(u64::MAX),
-        });
-    }
-
-    fn started(&self, id: &TaskId, action: &str) {
-        self.running().insert(id.host.clone(), id.clone());
-        self.shared.emitter.send(EventKind::TaskStarted {
-            task: id.clone(),
-            action: sanitize(action),
-        });
-    }
-
-    fn running(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, TaskId>> {
-        self.shared.running.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn note(&mut self, id: &TaskId, status: TaskStatus) {
-        let outcome = match status {
-            TaskStatus::Ok => Outcome::Ok,
-            TaskStatus::Changed => Outcome::Changed,
-            TaskStatus::Unknown => Outcome::Unknown,
-            TaskStatus::Skipped => Outcome::Skipped,
-            TaskStatus::Failed => Outcome::Failed,
-        };
-        self.memory.set_outcome(&id.task, outcome);
-    }
-
-    fn notify(&mut self, task: &Task) {
-        for handler in &task.notify {
-            if !self.notified.contains(handler) {
-                self.notified.push(handler.clone());
-            }
-        }
-    }
-
-    fn id(&self, position: Position<'_>) -> TaskId {
-        TaskId {
-            host: self.name.to_string(),
-            play: self.play.name.clone(),
-            role: self.part.roles[position.role].name.clone(),
-            task: position.task.name.to_string(),
-            handler: position.handler,
-        }
-    }
-
-    fn place(&self, task: &Task) -> Place {
-        let machine = match &task.delegate_to {
-            Some(name) => Arc::from(name.as_str()),
-            None => self.name.clone(),
-        };
-        let identity = match &task.run_as {
-            RunAs::Play => self.part.identity.clone(),
-            RunAs::Login => Identity::Login,
-            RunAs::User(user) => Identity::user(user),
-        };
-        (machine, identity)
     }
 }
 

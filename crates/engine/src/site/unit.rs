@@ -181,7 +181,10 @@ mod tests {
         let (_, rest) = script.split_once("systemd-run").expect("in the script");
         let (command, _) = rest.split_once("else").expect("in the script");
         // `$d` and the like are the shell's own, gone before the service manager sees the words.
-        assert!(!command.contains("$$") && !command.contains("$?") && !command.contains('\''), "{command}");
+        assert!(
+            !command.contains("$$") && !command.contains("$?") && !command.contains('\''),
+            "{command}"
+        );
     }
 
     #[test]

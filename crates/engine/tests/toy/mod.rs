@@ -12,10 +12,10 @@ use mosip_prov_transport::error::{ConnectError, ErrorKind};
 use mosip_prov_transport::{
     Connector, ExchangeStats, Host, Identity, LocalHost, OutputLine, Permit, Request, Response, Target, TransportError,
 };
-use tokio::sync::mpsc;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use tokio::sync::mpsc;
 
 // ---- one probe: the content of files
 
@@ -365,7 +365,12 @@ impl Host for Placed {
     async fn ask(&self, identity: &Identity, request: Request) -> Result<Response, TransportError> {
         self.inner.ask(identity, self.request(request)).await
     }
-    async fn apply(&self, permit: &Permit<'_>, identity: &Identity, request: Request) -> Result<Response, TransportError> {
+    async fn apply(
+        &self,
+        permit: &Permit<'_>,
+        identity: &Identity,
+        request: Request,
+    ) -> Result<Response, TransportError> {
         self.inner.apply(permit, identity, self.request(request)).await
     }
     async fn apply_watched(
@@ -375,7 +380,9 @@ impl Host for Placed {
         request: Request,
         lines: mpsc::Sender<OutputLine>,
     ) -> Result<Response, TransportError> {
-        self.inner.apply_watched(permit, identity, self.request(request), lines).await
+        self.inner
+            .apply_watched(permit, identity, self.request(request), lines)
+            .await
     }
     async fn upload(&self, permit: &Permit<'_>, content: bytes::Bytes) -> Result<String, TransportError> {
         self.inner.upload(permit, content).await

@@ -1,3 +1,5 @@
+//! What files decide, on data and on the real shell.
+
 use super::*;
 use crate::probe::file::{CONTENT_LIMIT, ContentProbe, FileProbe, digest};
 use crate::testing::{self as t, expect_change, expect_error, expect_nothing};

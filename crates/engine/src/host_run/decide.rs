@@ -1,0 +1,142 @@
+//! Deciding one task from what is known, and asking what is not.
+
+use super::{Decided, End, HostRun, Position, plain_failure};
+use crate::decision::Decision;
+use crate::memory::Place;
+use crate::question::Question;
+use crate::task::{DecideError, Task, Verdict};
+use crate::text::sanitize;
+use mosip_prov_events::{EventKind, Failure, TaskId, TaskStatus};
+use mosip_prov_transport::Host;
+use std::sync::Arc;
+use std::time::Instant;
+
+impl<'r> HostRun<'r> {
+    /// Decides `task` from what is known, waiting for a state that has not come yet.
+    pub(super) async fn decide(&mut self, task: &Task, id: &TaskId, place: &Place) -> Result<Decided, End> {
+        let began = Instant::now();
+        let patience = task.resource.patience();
+        let mut announced = false;
+        loop {
+            let decision = match self.conclude(task, place) {
+                Ok(Ok(decision)) => decision,
+                Ok(Err(reason)) => return Ok(Decided::Settled(TaskStatus::Skipped, reason)),
+                Err(error) => return Ok(self.undecided(task, place, &error)),
+            };
+            let reason = match decision {
+                Decision::Nothing { reason } => {
+                    return Ok(Decided::Settled(TaskStatus::Ok, reason));
+                }
+                Decision::Unknown { reason } => {
+                    return Ok(Decided::Settled(TaskStatus::Unknown, reason));
+                }
+                Decision::Change(change) => return Ok(Decided::Change(change)),
+                Decision::NotYet { reason } => reason,
+            };
+            if !self.shared.gate.is_open() {
+                return Ok(Decided::Settled(TaskStatus::Unknown, format!("not yet: {reason}")));
+            }
+            self.flush().await?;
+            if began.elapsed() >= patience.at_most {
+                return Ok(Decided::Failed(Failure {
+                    message: format!("waited {} s: {}", patience.at_most.as_secs(), sanitize(&reason)),
+                    detail: None,
+                    status: None,
+                    help: None,
+                }));
+            }
+            if !announced {
+                announced = true;
+                self.shared.emitter.send(EventKind::TaskStarted {
+                    task: id.clone(),
+                    action: format!("wait: {}", sanitize(&reason)),
+                });
+            }
+            self.shared.cancel.sleep(patience.every).await;
+            if self.shared.cancel.is_cancelled() {
+                return Err(End::Cancelled);
+            }
+            let questions = task.questions();
+            self.memory.forget_questions(place, &questions);
+            self.ask(id, place, &questions).await?;
+        }
+    }
+
+    /// What the resource says; `Err` with the reason when the condition does not hold.
+    fn conclude(&mut self, task: &Task, place: &Place) -> Result<Result<Decision, String>, DecideError> {
+        let answers = self.memory.at(place);
+        if let Some(condition) = &task.condition
+            && let Verdict::Skip(reason) = (condition.predicate)(answers)?
+        {
+            return Ok(Err(reason));
+        }
+        task.resource.decide(answers).map(Ok)
+    }
+
+    /// An error of deciding: in check mode, after changes that were not carried out, it may only mean that what the
+    /// task builds on is not there yet.
+    pub(super) fn undecided(&mut self, task: &Task, place: &Place, error: &DecideError) -> Decided {
+        let answers = self.memory.at(place);
+        if let DecideError::Impossible { what, .. } = error
+            && let Some(earlier) = answers
+                .pending_everything()
+                .or_else(|| task.resource.questions().iter().find_map(|q| answers.pending_for(q)))
+        {
+            return Decided::Settled(
+                TaskStatus::Unknown,
+                format!("not to be known before \"{earlier}\" is done ({})", sanitize(what)),
+            );
+        }
+        Decided::Failed(Failure {
+            message: sanitize(&error.to_string()),
+            detail: None,
+            status: None,
+            help: error.help().map(str::to_owned),
+        })
+    }
+
+    /// Asks what `position` and the tasks after it at the same place need and is not known.
+    pub(super) async fn learn(
+        &mut self,
+        position: Position<'r>,
+        id: &TaskId,
+        place: &Place,
+        ahead: &[Position<'r>],
+    ) -> Result<(), End> {
+        let own = position.task.questions();
+        if self.memory.unknown(place, &own).is_empty() {
+            return Ok(());
+        }
+        let mut wanted: Vec<Question> = Vec::new();
+        for later in ahead {
+            if self.place(later.task) == *place {
+                wanted.extend(later.task.questions());
+            }
+        }
+        let missing: Vec<Question> = self.memory.unknown(place, &wanted).into_iter().cloned().collect();
+        self.ask(id, place, &missing).await
+    }
+
+    pub(super) async fn ask(&mut self, id: &TaskId, place: &Place, questions: &[Question]) -> Result<(), End> {
+        if self.shared.gate.is_open() && !self.shared.sites.has(&place.0) {
+            return Box::pin(self.enter(id, place, questions)).await;
+        }
+        let host = self.host(id, &place.0).await?;
+        match self.ask_patiently(&host, place, questions).await {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.lost(id, &place.0, &error)),
+        }
+    }
+
+    /// The machine `machine`, connected.
+    pub(super) async fn host(&mut self, id: &TaskId, machine: &str) -> Result<Arc<dyn Host>, End> {
+        match self.shared.fleet.get(machine).await {
+            Some(Ok(host)) => Ok(host),
+            Some(Err(error)) => Err(self.lost(id, machine, &error)),
+            None => {
+                let failure = plain_failure(format!("no connection is known for {machine}"));
+                Err(self.task_failed(id, failure, Instant::now()))
+            }
+        }
+    }
+}
