@@ -74,7 +74,7 @@ fn works_with(testbed: &Testbed, host: &str, settings: impl Fn() -> Settings, be
     );
     assert_changed(&first, "odd", 3);
     assert_changed(&second, "odd", 0);
-    assert_eq!(second.hosts["odd"].exchanges, 1);
+    assert!(second.hosts["odd"].exchanges <= 2, "{}", second.hosts["odd"].exchanges);
     assert_eq!(
         have,
         ". 750 root:www-data\nfile 640 root:root\na 'quoted' $HOME `date` \\n %s\nä\nroot\nfile\nwho"
