@@ -198,24 +198,18 @@ impl Applier<'_> {
             let _ = self.link.host.apply(&self.permit, self.identity, request).await;
             std::future::pending::<()>().await;
         };
-        let follow = self.link.patiently(async || {
-            let (sender, mut receiver) = mpsc::channel::<OutputLine>(64);
-            let forward = async {
-                while let Some(line) = receiver.recv().await {
-                    if line.stream == Stream::Stdout {
-                        seen.fetch_add(1, Ordering::Relaxed);
-                        // Nobody listening does not stop the work.
-                        let _ = lines.send(line).await;
-                    }
+        let follow = async {
+            let mut patience = self.link.patience();
+            loop {
+                let before = seen.load(Ordering::Relaxed);
+                match self.follow(request(before), &seen, lines).await {
+                    // Whatever came through shows that the link was there again.
+                    Err(_) if seen.load(Ordering::Relaxed) > before => patience = self.link.patience(),
+                    Err(error) if patience.again(&error).await => {}
+                    result => return result,
                 }
-            };
-            let request = request(seen.load(Ordering::Relaxed));
-            let watch = self
-                .link
-                .host
-                .apply_watched(&self.permit, self.identity, request, sender);
-            tokio::join!(watch, forward).0
-        });
+            }
+        };
         let response = tokio::select! {
             response = follow => response?,
             () = stop => unreachable!("the stopper never returns"),
@@ -231,15 +225,42 @@ impl Applier<'_> {
         }
     }
 
+    /// Watches `request` over one connection, counting and passing on its lines.
+    async fn follow(
+        &self,
+        request: Request,
+        seen: &AtomicU64,
+        lines: &mpsc::Sender<OutputLine>,
+    ) -> Result<Response, TransportError> {
+        let (sender, mut receiver) = mpsc::channel::<OutputLine>(64);
+        let forward = async {
+            while let Some(line) = receiver.recv().await {
+                if line.stream == Stream::Stdout {
+                    seen.fetch_add(1, Ordering::Relaxed);
+                    // Nobody listening does not stop the work.
+                    let _ = lines.send(line).await;
+                }
+            }
+        };
+        let watch = self
+            .link
+            .host
+            .apply_watched(&self.permit, self.identity, request, sender);
+        tokio::join!(watch, forward).0
+    }
+
     async fn write_files(&self, write: &WriteFiles, summary: &str) -> Result<(), ApplyError> {
         let mut uploaded = Vec::with_capacity(write.files.len());
         for file in &write.files {
             let bytes = file.content.bytes();
             uploaded.push(if bytes.len() >= UPLOAD_FROM {
-                let upload = self
-                    .link
-                    .patiently(async || self.link.host.upload(&self.permit, bytes.clone()).await);
-                Some(upload.await?)
+                let mut patience = self.link.patience();
+                loop {
+                    match self.link.host.upload(&self.permit, bytes.clone()).await {
+                        Err(error) if patience.again(&error).await => {}
+                        result => break Some(result?),
+                    }
+                }
             } else {
                 None
             });

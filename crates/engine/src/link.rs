@@ -25,29 +25,12 @@ pub(crate) struct Link<'a> {
 }
 
 impl Link<'_> {
-    /// Does `what`, again while the connection is lost and there is patience left.
-    pub async fn patiently<T>(&self, what: impl AsyncFn() -> Result<T, TransportError>) -> Result<T, TransportError> {
-        let began = Instant::now();
-        let mut announced = false;
-        loop {
-            match what().await {
-                Err(error)
-                    if error.is_unreachable() && began.elapsed() < self.reconnect && !self.cancel.is_cancelled() =>
-                {
-                    if !announced {
-                        announced = true;
-                        self.emitter.send(EventKind::Warning {
-                            host: Some(self.machine.to_owned()),
-                            message: format!(
-                                "the connection was lost ({error}); trying to get it back for {} s",
-                                self.reconnect.as_secs()
-                            ),
-                        });
-                    }
-                    self.cancel.sleep(BETWEEN).await;
-                }
-                result => return result,
-            }
+    /// The patience there is for one thing to be done over this link.
+    pub fn patience(&self) -> Patience<'_> {
+        Patience {
+            link: self,
+            began: Instant::now(),
+            announced: false,
         }
     }
 
@@ -63,8 +46,13 @@ impl Link<'_> {
             script: once::wrap(&id, &request.script),
             ..request
         };
-        self.patiently(async || self.host.apply(permit, identity, request.clone()).await)
-            .await
+        let mut patience = self.patience();
+        loop {
+            match self.host.apply(permit, identity, request.clone()).await {
+                Err(error) if patience.again(&error).await => {}
+                result => return result,
+            }
+        }
     }
 
     /// A name on the machine that no other change of this run has.
@@ -82,5 +70,35 @@ impl Link<'_> {
         if let Some(journal) = self.journal {
             journal.promise(record);
         }
+    }
+}
+
+/// How long a lost connection is tried to be made again.
+pub(crate) struct Patience<'a> {
+    link: &'a Link<'a>,
+    began: Instant,
+    announced: bool,
+}
+
+impl Patience<'_> {
+    /// Whether what failed with `error` is worth another try; returns when it is time for it.
+    pub async fn again(&mut self, error: &TransportError) -> bool {
+        let link = self.link;
+        if !error.is_unreachable() || self.began.elapsed() >= link.reconnect || link.cancel.is_cancelled() {
+            return false;
+        }
+        if !self.announced {
+            self.announced = true;
+            link.emitter.send(EventKind::Warning {
+                host: Some(link.machine.to_owned()),
+                message: format!(
+                    "the connection was lost ({}); trying to get it back for {} s",
+                    error.kind,
+                    link.reconnect.as_secs()
+                ),
+            });
+        }
+        link.cancel.sleep(BETWEEN).await;
+        true
     }
 }

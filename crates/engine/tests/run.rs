@@ -1,5 +1,6 @@
 //! Runs of the engine against local shells: real exchanges in a temporary folder, no network.
 
+#[allow(dead_code)]
 mod toy;
 
 use mosip_prov_engine::events::{EventKind, TaskStatus};

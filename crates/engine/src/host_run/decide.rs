@@ -104,7 +104,7 @@ impl<'r> HostRun<'r> {
         ahead: &[Position<'r>],
     ) -> Result<(), End> {
         let own = position.task.questions();
-        if self.memory.unknown(place, &own).is_empty() {
+        if self.memory.unknown(place, &own).is_empty() && !self.must_enter(place) {
             return Ok(());
         }
         let mut wanted: Vec<Question> = Vec::new();
@@ -118,7 +118,7 @@ impl<'r> HostRun<'r> {
     }
 
     pub(super) async fn ask(&mut self, id: &TaskId, place: &Place, questions: &[Question]) -> Result<(), End> {
-        if self.shared.gate.is_open() && !self.shared.sites.has(&place.0) {
+        if self.must_enter(place) {
             return Box::pin(self.enter(id, place, questions)).await;
         }
         let host = self.host(id, &place.0).await?;

@@ -22,6 +22,11 @@ use tokio::sync::mpsc;
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
 impl HostRun<'_> {
+    /// Whether the lock of `place`'s machine is still to be taken. A run that changes nothing holds none.
+    pub(super) fn must_enter(&self, place: &Place) -> bool {
+        self.shared.gate.is_open() && !self.shared.sites.has(&place.0)
+    }
+
     /// Takes the lock of `place`'s machine, asks `questions` on the way, and takes over what an earlier run left.
     pub(super) async fn enter(&mut self, id: &TaskId, place: &Place, questions: &[Question]) -> Result<(), End> {
         let shared = self.shared;
@@ -97,12 +102,13 @@ impl HostRun<'_> {
             Err(_) => return Err(self.task_failed(id, plain_failure("no lock in check mode".into()), Instant::now())),
         };
         let link = self.link(host.as_ref(), &place.0);
-        let response = link
-            .patiently(async || host.apply(&permit, &place.1, request.clone()).await)
-            .await;
-        let response = match response {
-            Ok(response) => response,
-            Err(error) => return Err(self.lost(id, &place.0, &error)),
+        let mut patience = link.patience();
+        let response = loop {
+            match host.apply(&permit, &place.1, request.clone()).await {
+                Ok(response) => break response,
+                Err(error) if patience.again(&error).await => {}
+                Err(error) => return Err(self.lost(id, &place.0, &error)),
+            }
         };
         let output = response.stdout_text();
         // The first frame is ours; what follows is the answers.
@@ -215,8 +221,13 @@ impl HostRun<'_> {
         let request = Request::new(composed.script.clone()).timeout(self.shared.command_timeout);
         let response = {
             let link = self.link(host.as_ref(), &place.0);
-            link.patiently(async || host.ask(&place.1, request.clone()).await)
-                .await?
+            let mut patience = link.patience();
+            loop {
+                match host.ask(&place.1, request.clone()).await {
+                    Err(error) if patience.again(&error).await => {}
+                    result => break result?,
+                }
+            }
         };
         self.memory.learn(place, &composed, &response.stdout_text());
         Ok(())

@@ -293,7 +293,8 @@ impl<'r> HostRun<'r> {
             return self.solo(position, id, place, ahead, began).await;
         }
         let questions = task.questions();
-        if self.batch_disturbs(&place, &questions) || !self.memory.unknown(&place, &questions).is_empty() {
+        let must_ask = self.must_enter(&place) || !self.memory.unknown(&place, &questions).is_empty();
+        if must_ask || self.batch_disturbs(&place, &questions) {
             self.flush().await?;
             self.learn(position, &id, &place, ahead).await?;
         }

@@ -4,9 +4,11 @@ use async_trait::async_trait;
 use mosip_prov_engine::events::{Event, EventKind};
 use mosip_prov_engine::inventory::diagnostic::Diagnostics;
 use mosip_prov_engine::inventory::{Inventory, LoadOptions, load};
+use mosip_prov_engine::journal::{Journal, Past, RunSummary};
 use mosip_prov_engine::{
-    Answers, Ask, CancelHandle, Change, DecideError, Decision, Engine, Patience, Playbook, Prepared, Probe, Question,
-    RawAnswer, Resource, Role, RoleContext, RoleTasks, RunOptions, RunReport, Shell, Shown, Touch, host_vars, prepare,
+    Answers, Ask, CancelHandle, Change, Content, DecideError, Decision, Engine, FileToWrite, Patience, Playbook,
+    Prepared, Probe, Question, RawAnswer, Resource, Role, RoleContext, RoleTasks, RunOptions, RunReport, Shell, Shown,
+    Touch, WriteFiles, host_vars, prepare,
 };
 use mosip_prov_transport::error::{ConnectError, ErrorKind};
 use mosip_prov_transport::{
@@ -110,6 +112,73 @@ impl Resource for Put {
     }
 }
 
+/// A file written atomically, and a service that only comes up on good content.
+pub struct Config {
+    pub path: String,
+    pub content: &'static str,
+}
+
+impl Resource for Config {
+    fn kind(&self) -> &'static str {
+        "config"
+    }
+    fn questions(&self) -> Vec<Question> {
+        vec![ContentOf(&self.path).question()]
+    }
+    fn decide(&self, answers: &Answers) -> Result<Decision, DecideError> {
+        if answers.get(&ContentOf(&self.path))?.as_deref() == Some(self.content) {
+            return Ok(Decision::nothing("it is there"));
+        }
+        let id = |flag| {
+            let out = std::process::Command::new("id").arg(flag).output().expect("id");
+            String::from_utf8(out.stdout).expect("text").trim().to_owned()
+        };
+        Ok(Change::new("write the configuration")
+            .step(WriteFiles {
+                files: vec![FileToWrite {
+                    path: self.path.clone(),
+                    content: Content::public(format!("{}\n", self.content)),
+                    mode: 0o644,
+                    owner: id("-u"),
+                    group: id("-g"),
+                    keep_first: None,
+                }],
+                validate: None,
+            })
+            .touching([Touch::Path(self.path.clone())])
+            .into())
+    }
+}
+
+/// Restarts a make-believe service: it comes up, and notes on what, unless its configuration says `bad`.
+pub struct Restart {
+    pub config: String,
+    pub state: String,
+}
+
+impl Resource for Restart {
+    fn kind(&self) -> &'static str {
+        "restart"
+    }
+    fn questions(&self) -> Vec<Question> {
+        Vec::new()
+    }
+    fn judges(&self) -> bool {
+        true
+    }
+    fn decide(&self, _: &Answers) -> Result<Decision, DecideError> {
+        let script = format!(
+            "rm -f '{state}'; if grep -q bad '{config}'; then echo 'E: bad configuration' >&2; exit 1; fi; cp '{config}' '{state}'",
+            config = self.config,
+            state = self.state
+        );
+        Ok(Change::new("restart")
+            .step(Shell::new("restart", script))
+            .touching([])
+            .into())
+    }
+}
+
 /// A change that fails.
 pub struct Fail {
     message: &'static str,
@@ -183,6 +252,45 @@ impl Resource for Endless {
     fn decide(&self, _: &Answers) -> Result<Decision, DecideError> {
         let shell = Shell::new("endless work", "echo going; while :; do sleep 0.1; done").long(Duration::from_secs(60));
         Ok(Change::new("work without end").step(shell).touching([]).into())
+    }
+}
+
+/// A change that takes a while.
+pub struct Pause(pub Duration);
+
+impl Resource for Pause {
+    fn kind(&self) -> &'static str {
+        "pause"
+    }
+    fn questions(&self) -> Vec<Question> {
+        Vec::new()
+    }
+    fn decide(&self, _: &Answers) -> Result<Decision, DecideError> {
+        let shell = Shell::new("pause", format!("sleep {}", self.0.as_secs()));
+        Ok(Change::new("pause").step(shell).touching([]).into())
+    }
+}
+
+/// Long work that makes a file when it is done.
+pub struct Install {
+    pub path: String,
+}
+
+impl Resource for Install {
+    fn kind(&self) -> &'static str {
+        "install"
+    }
+    fn questions(&self) -> Vec<Question> {
+        vec![ContentOf(&self.path).question()]
+    }
+    fn decide(&self, answers: &Answers) -> Result<Decision, DecideError> {
+        if answers.get(&ContentOf(&self.path))?.is_some() {
+            return Ok(Decision::nothing("it is installed"));
+        }
+        let path = &self.path;
+        let script = format!("echo begun; sleep 2; mkdir -p \"$(dirname '{path}')\"; echo x >>'{path}'");
+        let shell = Shell::new("install", script).long(Duration::from_secs(60));
+        Ok(Change::new("install").step(shell).into())
     }
 }
 
@@ -352,6 +460,7 @@ impl Placed {
             .script
             .replace("/run/mosip-prov", &self.site)
             .replace("/tmp/.mosip-prov-$(id -u)", &self.site)
+            .replace("/var/lib/mosip-prov", &format!("{}-state", self.site))
             .replace("[ -d /run/systemd/system ]", "false");
         request
     }
@@ -434,6 +543,7 @@ pub struct Bench {
     down: Vec<String>,
     connected: Arc<Mutex<Vec<String>>>,
     events: Mutex<Vec<Event>>,
+    journal: bool,
 }
 
 impl Bench {
@@ -445,7 +555,19 @@ impl Bench {
             down: Vec::new(),
             connected: Arc::default(),
             events: Mutex::default(),
+            journal: false,
         }
+    }
+
+    /// Runs are written down, and make good what earlier ones owe.
+    pub fn with_journal(mut self) -> Self {
+        self.journal = true;
+        self
+    }
+
+    /// What the journal says.
+    pub fn past(&self) -> Past {
+        Journal::past(self.root.path()).expect("readable")
     }
 
     pub fn down(mut self, host: &str) -> Self {
@@ -462,18 +584,33 @@ impl Bench {
         book: &Playbook,
         options: RunOptions,
         cancel: &CancelHandle,
-        mut handler: impl FnMut(&Event),
+        handler: impl FnMut(&Event),
     ) -> RunReport {
         let prepared = self.fleet.prepare(book, &options).unwrap_or_else(|e| panic!("{e:?}"));
+        self.go(&prepared, options, cancel, handler).await
+    }
+
+    async fn go(
+        &self,
+        prepared: &Prepared,
+        options: RunOptions,
+        cancel: &CancelHandle,
+        mut handler: impl FnMut(&Event),
+    ) -> RunReport {
         let connector = Arc::new(Locals {
             site: self.root.path().to_path_buf(),
             down: self.down.clone(),
             connected: self.connected.clone(),
         });
         let mut events = Vec::new();
-        let report = Engine::new(connector, options)
+        let mut engine = Engine::new(connector, options);
+        if self.journal {
+            let past = self.past();
+            engine = engine.with_journal(Arc::new(Journal::begin(self.root.path()).expect("begins")), past);
+        }
+        let report = engine
             .run(
-                &prepared,
+                prepared,
                 |event| {
                     handler(event);
                     events.push(event.clone());
@@ -516,6 +653,21 @@ impl Bench {
             .collect();
         names.sort();
         names
+    }
+
+    /// As if the runs that hold locks had been gone for long.
+    pub fn forget_locks(&self) {
+        for site in self.sites() {
+            let _ = std::fs::remove_file(self.root.path().join(site).join("lock"));
+        }
+    }
+
+    /// Continues `run`.
+    pub async fn resume(&self, book: &Playbook, run: &RunSummary) -> RunReport {
+        let options = RunOptions::default();
+        let mut prepared = self.fleet.prepare(book, &options).unwrap_or_else(|e| panic!("{e:?}"));
+        prepared.resume(run);
+        self.go(&prepared, options, &CancelHandle::new(), |_| {}).await
     }
 
     /// What runs have left of locks and the like.
