@@ -258,8 +258,7 @@ fn a_limit_that_matches_nothing() {
 fn an_unknown_playbook() {
     let site = Site::new();
     site.refused(&["run", "deploy-ngnix"], &["deploy-ngnix", "deploy-nginx"]);
-    // The words of the command of old name the playbook too.
-    site.run(&["tasks", "playbooks/deploy-nginx.yml"]).expect(0).says(&["deploy-nginx"]);
+    site.refused(&["run", "playbooks/deploy-nginx.yml"], &["say `deploy-nginx`"]);
 }
 
 #[test]

@@ -113,6 +113,16 @@ fn outside_up() -> Result<()> {
     Ok(())
 }
 
+/// The hardware address that goes with an IPv4 address. It stays the same over restarts, since the other hosts and the
+/// client outside remember it.
+fn hardware_address(address: &str) -> String {
+    let bytes: Vec<String> = address
+        .split('.')
+        .map(|part| format!("{:02x}", part.parse::<u8>().unwrap_or(0)))
+        .collect();
+    format!("02:00:{}", bytes.join(":"))
+}
+
 /// A shell script that gives the host a fresh namespace with its addresses, replacing the old one with whatever
 /// rules and settings it held.
 pub fn fresh_namespace(host: &Host) -> String {
@@ -122,24 +132,26 @@ pub fn fresh_namespace(host: &Host) -> String {
 ip netns del {space} 2>/dev/null || :
 ip netns add {space}
 ip link add {veth} type veth peer name eth0 netns {space}
+ip -n {space} link set eth0 address {hardware}
 ip link set {veth} master {BRIDGE} up
 ip -n {space} link set lo up
 ip -n {space} addr add {address}/24 brd + dev eth0
 ip -n {space} link set eth0 up
 ip -n {space} route add default via {GATEWAY}
-# The machine may remember the old hardware address.
-ip neigh del {address} dev {BRIDGE} 2>/dev/null || :
-"
+",
+        hardware = hardware_address(address),
     );
     if let Some(outside) = host.outside {
         let veth = host.outside_veth();
         script.push_str(&format!(
             "ip link del {veth} 2>/dev/null || :
 ip link add {veth} type veth peer name eth1 netns {space}
+ip -n {space} link set eth1 address {hardware}
 ip link set {veth} master {OUTSIDE_BRIDGE} up
 ip -n {space} addr add {outside}/24 brd + dev eth1
 ip -n {space} link set eth1 up
-"
+",
+            hardware = hardware_address(outside),
         ));
     }
     script
@@ -219,6 +231,11 @@ fn network(text: &str) -> Option<(u32, u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn hardware_addresses_follow_the_address() {
+        assert_eq!(hardware_address("10.61.0.31"), "02:00:0a:3d:00:1f");
+    }
 
     #[test]
     fn a_route_that_overlaps_is_found_and_the_default_route_is_not_one() {
