@@ -104,6 +104,7 @@ pub fn prepare(what: &What, mode: Mode) -> Result<(Ready, Vec<Diagnostic>), Stop
         Ok(provisioner) => {
             found.extend(provisioner.warnings().iter().cloned());
             if playbooks.is_empty() {
+                found.extend(provisioner.half_filled().iter().cloned());
                 return Err(Stop::Inputs(found));
             }
             match provisioner.prepare(&playbooks) {

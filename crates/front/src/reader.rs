@@ -123,7 +123,12 @@ impl<'a> Reader<'a> {
 
     /// The variable as an absolute path that a configuration file can hold without quotes.
     pub fn path(&mut self, name: &str) -> String {
+        let before = self.problems.error_count();
         let Some(path) = self.text(name) else {
+            if self.problems.error_count() > before {
+                // A value that cannot be worked out is a problem already.
+                return String::new();
+            }
             self.error(
                 name,
                 format!("{name} is empty"),

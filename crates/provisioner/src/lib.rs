@@ -168,6 +168,11 @@ impl Provisioner {
         &self.warnings
     }
 
+    /// Values that were not filled in; [`Provisioner::prepare`] refuses them.
+    pub fn half_filled(&self) -> &[Diagnostic] {
+        &self.half_filled
+    }
+
     /// The playbooks that come with the program.
     pub fn playbooks(&self) -> Vec<Playbook> {
         mosip_prov_playbooks::all()
