@@ -93,7 +93,13 @@ pub fn prepare(what: &What, mode: Mode) -> Result<(Ready, Vec<Diagnostic>), Stop
     let playbooks = find_playbooks(&what.playbooks, &mut problems);
     let mut settings = settings_of(what, mode);
     read_inventory_options(&what.inventory, &mut settings, &mut problems)?;
-    read_passwords(&what.connection, &what.privilege, matches!(mode, Mode::List), &mut settings, &mut problems)?;
+    read_passwords(
+        &what.connection,
+        &what.privilege,
+        matches!(mode, Mode::List),
+        &mut settings,
+        &mut problems,
+    )?;
     let mut found: Vec<Diagnostic> = problems.iter().cloned().collect();
     // Without an inventory or a playbook there is nothing further to be said about them.
     if settings.inventory.is_empty() {
@@ -176,6 +182,7 @@ fn settings_of(what: &What, mode: Mode) -> Settings {
         start_at_task: what.selection.start_at_task.clone(),
         forks: what.selection.forks,
         check: !matches!(mode, Mode::Run(_)),
+        listing: matches!(mode, Mode::List),
         user: what.connection.user.clone(),
         private_key: what.connection.private_key.clone(),
         connection: what.connection.connection.clone(),

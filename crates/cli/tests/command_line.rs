@@ -291,3 +291,31 @@ fn every_flag_of_the_help_is_on_the_page() {
         }
     }
 }
+
+/// The commands of the page on the command line that need no host, run as they stand there.
+#[test]
+fn the_examples_of_the_page_work() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let page = std::fs::read_to_string(root.join("docs/command-line.md")).unwrap();
+    let examples: Vec<&str> = page
+        .lines()
+        .skip_while(|l| *l != "To look around in an example:")
+        .skip_while(|l| !l.starts_with("```"))
+        .skip(1)
+        .take_while(|l| !l.starts_with("```"))
+        .collect();
+    assert!(examples.len() > 4, "{examples:?}");
+    for example in examples {
+        let words: Vec<&str> = example.split(' ').skip(1).collect();
+        let output = assert_cmd::Command::cargo_bin("mosip-prov")
+            .unwrap()
+            .current_dir(&root)
+            .env_remove("MOSIP_PROV_INVENTORY")
+            .args(&words)
+            .output()
+            .unwrap();
+        let err = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{example}: {err}");
+        assert!(!output.stdout.is_empty(), "{example}");
+    }
+}

@@ -12,6 +12,8 @@ pub struct RunOptions {
     pub forks: usize,
     /// Nothing is changed; changes are reported as what would be done.
     pub check: bool,
+    /// Only the list of tasks is wanted: files and keys need not be there, and what is wrong becomes a warning.
+    pub listing: bool,
     /// Only hosts of this pattern are connected to. Values of the others stay known.
     pub limit: Option<String>,
     /// Only tasks with one of these tags (or tag `always`); empty means all.
@@ -37,6 +39,7 @@ impl Default for RunOptions {
         Self {
             forks: 12,
             check: false,
+            listing: false,
             limit: None,
             tags: Vec::new(),
             skip_tags: Vec::new(),

@@ -55,17 +55,27 @@ pub fn prepare(
             hosts: &hosts,
             vars,
         };
-        for check in &playbook.checks {
-            check.check(&cx, &mut job.problems);
+        if !options.listing {
+            for check in &playbook.checks {
+                check.check(&cx, &mut job.problems);
+            }
         }
     }
     if !job.problems.has_errors() && plays.iter().all(|p| p.hosts.is_empty()) {
         job.nobody(playbooks);
     }
-    let targets = job.targets(&plays, target_of);
-    if !job.problems.has_errors() {
+    let targets = if options.listing {
+        HashMap::new()
+    } else {
+        job.targets(&plays, target_of)
+    };
+    if options.listing || !job.problems.has_errors() {
         start_at(&mut plays, options, &mut job.problems);
         choose_by_tags(&mut plays, options, &mut job.problems);
+    }
+    if options.listing && plays.iter().any(|p| p.hosts.values().any(has_tasks)) {
+        // Nothing will be connected to, so what is wrong stops nobody from seeing the list.
+        job.problems = soften(job.problems);
     }
     if job.problems.has_errors() {
         return Err(job.problems);
@@ -80,6 +90,19 @@ pub fn prepare(
             .filter(|d| d.severity == Severity::Warning)
             .collect(),
     })
+}
+
+fn has_tasks(part: &PreparedHost) -> bool {
+    part.roles.iter().any(|r| !r.tasks.is_empty())
+}
+
+fn soften(problems: Diagnostics) -> Diagnostics {
+    let mut soft = Diagnostics::new();
+    soft.extend(problems.into_iter().map(|d| Diagnostic {
+        severity: Severity::Warning,
+        ..d
+    }));
+    soft
 }
 
 struct Job<'a> {

@@ -32,12 +32,19 @@ impl Role for Notice {
 
     fn tasks(&self, cx: &RoleContext<'_>, problems: &mut Diagnostics) -> RoleTasks {
         // Everything that is wrong goes into `problems`; nothing has been connected to yet.
-        let purpose = problems.take(cx.vars.string("notice_purpose").map_err(Into::into)).flatten();
-        let path = problems.take(cx.vars.string("notice_path").map_err(Into::into)).flatten();
+        let purpose = problems
+            .take(cx.vars.string("notice_purpose").map_err(Into::into))
+            .flatten();
+        let path = problems
+            .take(cx.vars.string("notice_path").map_err(Into::into))
+            .flatten();
         let mut out = RoleTasks::default();
         if let (Some(purpose), Some(path)) = (purpose, path) {
             let text = format!("{} is {purpose}\n", cx.host);
-            out.tasks.push(Task::new("say what the machine is for", File::content(path, text).mode(0o644)));
+            out.tasks.push(Task::new(
+                "say what the machine is for",
+                File::content(path, text).mode(0o644),
+            ));
         }
         out
     }
@@ -70,7 +77,9 @@ async fn main() -> ExitCode {
     let report = ready
         .run(
             |event| {
-                if let EventKind::TaskFinished { task, status, reason, .. } = &event.kind
+                if let EventKind::TaskFinished {
+                    task, status, reason, ..
+                } = &event.kind
                     && *status == TaskStatus::Changed
                 {
                     println!("{}: {}: {reason}", task.host, task.task);
@@ -80,7 +89,10 @@ async fn main() -> ExitCode {
         )
         .await;
     for (host, outcome) in &report.hosts {
-        println!("{host}: {} changed, {} failed, {} exchanges", outcome.counts.changed, outcome.counts.failed, outcome.exchanges);
+        println!(
+            "{host}: {} changed, {} failed, {} exchanges",
+            outcome.counts.changed, outcome.counts.failed, outcome.exchanges
+        );
     }
     match report.outcome() {
         RunOutcome::Ok => ExitCode::SUCCESS,

@@ -153,7 +153,10 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("config");
         std::fs::write(&file, config).expect("written");
-        let specs = jumps.iter().map(|jump| JumpSpec::parse(jump).expect("a jump host")).collect();
+        let specs = jumps
+            .iter()
+            .map(|jump| JumpSpec::parse(jump).expect("a jump host"))
+            .collect();
         let show = |jump: &Jump| format!("{}@{}:{} {:?}", jump.user, jump.address, jump.port, jump.keys);
         match way(specs, Some(&file)).await {
             Ok(way) => Ok(way.iter().map(show).collect()),
@@ -167,7 +170,10 @@ mod tests {
                       Host inner\n  HostName 10.0.0.9\n  User inner\n  Port 2200\n  ProxyJump bastion\n";
         let bastion = "jumper@192.0.2.1:22 [\"/keys/bastion\"]".to_owned();
         assert_eq!(way_of(config, &["bastion"]).await, Ok(vec![bastion.clone()]));
-        assert_eq!(way_of(config, &["inner"]).await, Ok(vec![bastion.clone(), "inner@10.0.0.9:2200 []".into()]));
+        assert_eq!(
+            way_of(config, &["inner"]).await,
+            Ok(vec![bastion.clone(), "inner@10.0.0.9:2200 []".into()])
+        );
         // What is written with the jump host counts above its configuration.
         assert_eq!(
             way_of(config, &["me@bastion:2222"]).await,
@@ -179,6 +185,9 @@ mod tests {
             Ok(vec![bastion, "inner@10.0.0.9:2200 []".into()])
         );
         let circle = way_of("Host a\n  ProxyJump b\nHost b\n  ProxyJump a\n", &["a"]).await;
-        assert!(circle.clone().is_err_and(|why| why.contains("behind itself")), "{circle:?}");
+        assert!(
+            circle.clone().is_err_and(|why| why.contains("behind itself")),
+            "{circle:?}"
+        );
     }
 }

@@ -195,6 +195,7 @@ impl Provisioner {
         let options = RunOptions {
             forks: s.forks,
             check: s.check,
+            listing: s.listing,
             limit: s.limit.clone(),
             tags: s.tags.clone(),
             skip_tags: s.skip_tags.clone(),
@@ -212,7 +213,7 @@ impl Provisioner {
                 recipes.borrow_mut().insert(target.name.clone(), recipe);
                 Some(target)
             });
-        let mut prepared = match (prepared, self.half_filled.is_empty()) {
+        let mut prepared = match (prepared, s.listing || self.half_filled.is_empty()) {
             (Ok(prepared), true) => prepared,
             (outcome, _) => {
                 let mut all = Diagnostics::new();

@@ -29,6 +29,8 @@ pub struct Settings {
     pub forks: usize,
     /// Nothing is changed.
     pub check: bool,
+    /// Only the list of tasks is wanted: files and keys need not be there, and what is wrong becomes a warning.
+    pub listing: bool,
     /// Login user for hosts whose inventory names none.
     pub user: Option<String>,
     /// Key for hosts whose inventory names none.
@@ -74,6 +76,7 @@ impl Default for Settings {
             start_at_task: None,
             forks: 12,
             check: false,
+            listing: false,
             user: None,
             private_key: None,
             connection: None,

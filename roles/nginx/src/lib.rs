@@ -9,7 +9,7 @@ pub use settings::{NodePorts, Settings};
 
 use mosip_prov_front::{CertificateFiles, Front, Surroundings};
 use mosip_prov_resources::diagnostic::Diagnostics;
-use mosip_prov_resources::{Role, RoleContext, RoleTasks, Source};
+use mosip_prov_resources::{Content, Role, RoleContext, RoleTasks, Source};
 use std::net::IpAddr;
 
 /// The defaults of the role's variables.
@@ -36,9 +36,11 @@ impl Role for Nginx {
         let settings = Settings::read(&Surroundings::of_role(cx), problems);
         let files = problems.take(CertificateFiles::find(self.name(), cx.base_dir()));
         let contents = files.and_then(|files| files.read(problems));
-        let (Some(settings), Some((certificate, key))) = (settings, contents) else {
+        let Some(settings) = settings else {
             return RoleTasks::default();
         };
+        // Without the files the tasks can still be listed; the problem keeps them from being run.
+        let (certificate, key) = contents.unwrap_or_else(|| (Content::public(""), Content::sensitive("")));
         Front {
             ssl_dir: settings.ssl_dir.clone(),
             cert_path: settings.cert_path.clone(),

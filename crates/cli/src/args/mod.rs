@@ -1,5 +1,7 @@
 //! The command line. Flags have the names and meanings they have with Ansible, because the operators' fingers know them.
 
+#[cfg(test)]
+mod docs_tests;
 mod help;
 mod options;
 

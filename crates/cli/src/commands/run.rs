@@ -21,13 +21,25 @@ pub fn run(args: &RunArgs, look: &Look) -> Exit {
         return listing::of_run(&args.what, args.listing, look);
     }
     let verb = if args.check { "run --check" } else { "run" };
-    let mode = if args.check { Mode::Check } else { Mode::Run(args.survival) };
+    let mode = if args.check {
+        Mode::Check
+    } else {
+        Mode::Run(args.survival)
+    };
     go(&args.what, &args.output, mode, args.diff, verb, false, look)
 }
 
 /// `plan`.
 pub fn plan(args: &PlanArgs, look: &Look) -> Exit {
-    go(&args.what, &args.output, Mode::Check, true, "plan", args.exit_code, look)
+    go(
+        &args.what,
+        &args.output,
+        Mode::Check,
+        true,
+        "plan",
+        args.exit_code,
+        look,
+    )
 }
 
 fn go(what: &What, output: &OutputOptions, mode: Mode, diff: bool, verb: &str, exit_code: bool, look: &Look) -> Exit {
