@@ -8,8 +8,10 @@ pub mod certificates;
 pub mod curl;
 pub mod picture;
 pub mod program;
+pub mod proxy;
 pub mod small_role;
 pub mod stand_in;
+pub mod survival;
 pub mod testbed;
 
 use std::fmt::Write as _;
