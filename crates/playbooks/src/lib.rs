@@ -4,6 +4,7 @@
 mod apt_upgrade;
 mod checks;
 mod deploy_nginx;
+mod deploy_rancher;
 mod deploy_rancher_obs_nginx;
 
 use mosip_prov_engine::Playbook;
@@ -13,6 +14,7 @@ pub fn all() -> Vec<Playbook> {
     vec![
         apt_upgrade::playbook(),
         deploy_rancher_obs_nginx::playbook(),
+        deploy_rancher::playbook(),
         deploy_nginx::playbook(),
     ]
 }

@@ -46,13 +46,18 @@ impl AptUpdate {
     }
 }
 
-/// apt-get ends well even when some sources failed, and says so in warnings only; the index is then not refreshed.
-const BODY: &str = r"apt -o Acquire::Retries=3 update
+/// Lines of `sh` for an [`AptScript`] that fetch the index, with `options` of apt-get. It ends well even when some sources
+/// failed, and says so in warnings only; the index is then not refreshed.
+pub(crate) fn refresh(options: &str) -> String {
+    format!(
+        r"apt -o Acquire::Retries=3 {options} update
 if grep -q '^W: \(Failed to fetch\|Some index files failed\)' $E; then
   sed -n 's/^W: Failed to fetch/E: Failed to fetch/p' $E >&2
   exit 100
 fi
-touch -- /var/lib/apt/lists";
+touch -- /var/lib/apt/lists"
+    )
+}
 
 impl Resource for AptUpdate {
     fn kind(&self) -> &'static str {
@@ -77,9 +82,10 @@ impl Resource for AptUpdate {
                 return settle(answers, &self.questions(), Ok(Decision::nothing(reason)));
             }
         };
+        let body = refresh("");
         let script = AptScript {
             lock_timeout: self.lock_timeout,
-            body: BODY,
+            body: &body,
             restart_services: false,
         };
         Ok(Change::new("refresh the package index")

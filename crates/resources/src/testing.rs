@@ -11,11 +11,15 @@
 
 use crate::probe::apt_lists::AskAptLists;
 use crate::probe::apt_simulation::AskSimulation;
+use crate::probe::apt_sources::AskAptSources;
 use crate::probe::command::AskCommand;
 use crate::probe::facts::{AskFacts, Facts};
 use crate::probe::file::{CONTENT_LIMIT, FileAsk, digest};
+use crate::probe::kernel_module::AskKernelModule;
 use crate::probe::package::AskPackage;
 use crate::probe::passwd::{AskGroup, AskUser};
+use crate::probe::swap::AskSwap;
+use crate::probe::sysctl::AskSysctl;
 use crate::probe::unit::{AskUnit, full_name};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -177,6 +181,33 @@ pub fn apt_lists_age(answers: Answers, seconds: Option<u64>) -> Answers {
 /// `apt-get -s` with `arguments` (as `dist-upgrade`, `autoremove --purge`) prints `output`.
 pub fn apt_simulation(answers: Answers, arguments: &str, output: &str) -> Answers {
     answers.with(AskSimulation::new(arguments).question(), output)
+}
+
+/// apt's `.list` files have these lines, `FILE:NUMBER:LINE` each.
+pub fn apt_sources(answers: Answers, lines: &str) -> Answers {
+    answers.with(AskAptSources.question(), format!("{lines}end"))
+}
+
+/// The kernel setting `name` has this value; `None`: the kernel has none of that name.
+pub fn sysctl(answers: Answers, name: &str, value: Option<&str>) -> Answers {
+    let raw = value.map_or_else(|| "absent".to_owned(), |value| format!("value {value}"));
+    answers.with(AskSysctl(name.to_owned()).question(), raw)
+}
+
+/// The kernel module `name`, asked for with `proof`, is as `words` say: `loaded`, `builtin`, `proof` or `no-proof`, and
+/// `modules` when the kernel can load any.
+pub fn kernel_module(answers: Answers, name: &str, proof: Option<&str>, words: &str) -> Answers {
+    let ask = AskKernelModule {
+        name: name.to_owned(),
+        proof: proof.map(str::to_owned),
+    };
+    answers.with(ask.question(), format!("{words} end").trim())
+}
+
+/// The host swaps to these devices and files.
+pub fn swap(answers: Answers, to: &[&str]) -> Answers {
+    let raw = if to.is_empty() { "-".to_owned() } else { to.join("\n") };
+    answers.with(AskSwap.question(), raw)
 }
 
 /// The host's facts.

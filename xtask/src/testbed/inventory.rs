@@ -136,6 +136,16 @@ sysctl_params:
   net.ipv4.tcp_tw_reuse: 1
   net.ipv4.tcp_wmem: \"4096 65536 16777216\"
   net.ipv4.conf.all.rp_filter: 0
+
+# Few packages, so that six hosts are ready soon
+required_packages: [apt-transport-https, ca-certificates, curl, nfs-common]
+
+# The distribution's Docker: Docker's own repository is out of reach here
+docker_install_from_apt: true
+# The hosts stand on an overlay themselves, on which none can be mounted
+docker_storage_driver: vfs
+docker_overlay2_override_kernel_check: false
+disable_swap: true
 "
     )
 }

@@ -2,13 +2,17 @@
 
 pub mod apt_lists;
 pub mod apt_simulation;
+pub mod apt_sources;
 pub mod command;
 pub mod facts;
 pub mod file;
+pub mod kernel_module;
 pub mod listening;
 pub mod package;
 pub mod passwd;
 pub mod reboot;
+pub mod swap;
+pub mod sysctl;
 pub mod unit;
 
 use mosip_prov_engine::RawAnswer;

@@ -1,0 +1,12 @@
+//! `deploy-rancher`: the machines of the main cluster, made ready to be its nodes.
+
+use mosip_prov_engine::{Play, Playbook};
+use role_rke_node::RkeNode;
+
+pub(crate) fn playbook() -> Playbook {
+    Playbook::new(
+        "deploy-rancher",
+        "prepare the nodes of the MOSIP cluster (--tags prepare); the cluster itself is not built yet",
+    )
+    .play(Play::new("Prepare the nodes", "physical_vms").role(RkeNode))
+}
