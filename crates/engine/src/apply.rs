@@ -2,15 +2,16 @@
 
 use crate::decision::Change;
 use crate::journal::Record;
-use crate::link::Link;
+use crate::link::{Link, taken_over};
 use crate::render_step::{self, ContentSource, Rendered, UPLOAD_FROM};
 use crate::shell::{frame, split_frames};
+use crate::site::lock::NOT_OURS;
 use crate::site::unit::{self, Followed};
 use crate::step::{Shell, Step, WriteFiles};
 use crate::text::{DETAIL_LIMIT, gist, sanitize, tail};
 use bytes::{Bytes, BytesMut};
 use mosip_prov_events::Failure;
-use mosip_prov_transport::{Identity, OutputLine, Permit, Request, Response, Stream, TransportError};
+use mosip_prov_transport::{OutputLine, Permit, Request, Response, Stream, TransportError};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -33,7 +34,6 @@ impl From<TransportError> for ApplyError {
 /// Where and within which limits changes are carried out.
 pub(crate) struct Applier<'a> {
     pub link: &'a Link<'a>,
-    pub identity: &'a Identity,
     pub permit: Permit<'a>,
     pub timeout: Duration,
     /// The role whose files' predecessors are kept.
@@ -82,7 +82,7 @@ impl Applier<'_> {
             timeout: Some(timeout),
             sensitive,
         };
-        let response = self.link.apply_once(&self.permit, self.identity, request).await?;
+        let response = self.link.apply_once(&self.permit, request).await?;
         let output = response.stdout_text();
         let frames = split_frames(&output).unwrap_or_default();
         let mut results: Vec<Result<(), Failure>> = frames
@@ -125,14 +125,14 @@ impl Applier<'_> {
             timeout: Some(shell.timeout.unwrap_or(self.timeout)),
             sensitive: shell.payload.is_sensitive(),
         };
-        let response = self.link.apply_once(&self.permit, self.identity, request).await?;
+        let response = self.link.apply_once(&self.permit, request).await?;
         check(&shell.summary, &response)
     }
 
     /// Work that goes on whatever becomes of the connection, or of this program.
     async fn detached(&self, shell: &Shell, task: &str, lines: &mpsc::Sender<OutputLine>) -> Result<(), ApplyError> {
         let id = self.link.next_id("-");
-        let host = self.link.machine.to_owned();
+        let host = self.link.machine().to_owned();
         self.link.promise(Record::UnitStarted {
             host: host.clone(),
             unit: id.clone(),
@@ -142,7 +142,13 @@ impl Applier<'_> {
         let input = shell.payload.bytes();
         let payload: Bytes = [shell.script.as_bytes(), input.as_ref()].concat().into();
         let begin = |skip| Request {
-            script: unit::start(&id, task, shell.script.len(), input.len(), skip),
+            script: unit::start(
+                self.link.sites.run(),
+                &id,
+                task,
+                (shell.script.len(), input.len()),
+                skip,
+            ),
             payload: payload.clone(),
             timeout: Some(shell.timeout.unwrap_or(self.timeout)),
             sensitive: shell.payload.is_sensitive(),
@@ -195,14 +201,23 @@ impl Applier<'_> {
             self.link.cancel.cancelled().await;
             let request = Request::new(unit::stop(id));
             // If this fails the work goes on; the next run finds it.
-            let _ = self.link.host.apply(&self.permit, self.identity, request).await;
+            let _ = self.link.host.apply(&self.permit, &self.link.place.1, request).await;
             std::future::pending::<()>().await;
         };
         let follow = async {
             let mut patience = self.link.patience();
+            let mut again = true;
             loop {
                 let before = seen.load(Ordering::Relaxed);
                 match self.follow(request(before), &seen, lines).await {
+                    Ok(response) if again && response.status == NOT_OURS => {
+                        again = false;
+                        match self.link.take_back(&self.permit, &response).await? {
+                            // It begins anew, and so do its lines.
+                            Ok(()) => seen.store(0, Ordering::Relaxed),
+                            Err(owner) => return Ok(taken_over(&owner)),
+                        }
+                    }
                     // Whatever came through shows that the link was there again.
                     Err(_) if seen.load(Ordering::Relaxed) > before => patience = self.link.patience(),
                     Err(error) if patience.again(&error).await => {}
@@ -245,7 +260,7 @@ impl Applier<'_> {
         let watch = self
             .link
             .host
-            .apply_watched(&self.permit, self.identity, request, sender);
+            .apply_watched(&self.permit, &self.link.place.1, request, sender);
         tokio::join!(watch, forward).0
     }
 
@@ -281,29 +296,34 @@ impl Applier<'_> {
             timeout: Some(self.timeout),
             sensitive: write.files.iter().any(|f| f.content.is_sensitive()),
         };
-        let response = self.link.apply_once(&self.permit, self.identity, request).await?;
+        let response = self.link.apply_once(&self.permit, request).await?;
         check(summary, &response)
     }
 
     async fn reboot(&self, timeout: Duration) -> Result<(), ApplyError> {
         let host = self.link.host;
         let boot_id = Request::new("cat /proc/sys/kernel/random/boot_id");
-        let boot_id = host.ask(self.identity, boot_id).await?;
+        let identity = &self.link.place.1;
+        let boot_id = host.ask(identity, boot_id).await?;
         let boot_id = boot_id.stdout_text().trim().to_owned();
         // Detached and a moment later, so that this exchange still gets its answer.
         let script = "nohup sh -c 'sleep 1; systemctl reboot || reboot' >/dev/null 2>&1 </dev/null &";
-        let response = host.apply(&self.permit, self.identity, Request::new(script)).await?;
+        let response = host.apply(&self.permit, identity, Request::new(script)).await?;
         check("reboot", &response)?;
         tokio::time::sleep(Duration::from_secs(2)).await;
         let old = Some(boot_id.as_str()).filter(|id| !id.is_empty());
         host.wait_for_return(timeout, old).await?;
-        Ok(())
+        // The lock went with the reboot.
+        match self.link.take_lock(&self.permit).await? {
+            Ok(()) => Ok(()),
+            Err(owner) => check("reboot", &taken_over(&owner)),
+        }
     }
 
-    /// Puts back what `role` replaced at `paths`; the paths that were, one a line.
-    pub async fn restore(&self, role: &str, paths: &[String]) -> Result<String, ApplyError> {
-        let request = Request::new(crate::site::undo::restore(role, paths)).timeout(self.timeout);
-        let response = self.link.apply_once(&self.permit, self.identity, request).await?;
+    /// Puts back what `role` replaced; the paths that were, one a line.
+    pub async fn restore(&self, role: &str) -> Result<String, ApplyError> {
+        let request = Request::new(crate::site::undo::restore(role)).timeout(self.timeout);
+        let response = self.link.apply_once(&self.permit, request).await?;
         check("put back the previous files", &response)?;
         Ok(response.stdout_text().into_owned())
     }

@@ -3,20 +3,27 @@
 
 use crate::emit::Emitter;
 use crate::journal::{Journal, Record};
+use crate::memory::Place;
 use crate::options::CancelHandle;
+use crate::shell::{frame, split_frames};
+use crate::site::lock::{self, Owner};
 use crate::site::once;
 use crate::sites::Sites;
 use mosip_prov_events::EventKind;
-use mosip_prov_transport::{Host, Identity, Permit, Request, Response, TransportError};
+use mosip_prov_transport::error::ErrorKind;
+use mosip_prov_transport::{Host, Permit, Request, Response, TransportError};
 use std::time::{Duration, Instant};
 
 /// Time between two tries to reach a machine again.
 const BETWEEN: Duration = Duration::from_secs(2);
 
+/// How often a connection may come back only to be lost again over one thing to be done.
+const RETURNS: u32 = 20;
+
 /// A machine, and the patience there is for it.
 pub(crate) struct Link<'a> {
     pub host: &'a dyn Host,
-    pub machine: &'a str,
+    pub place: &'a Place,
     pub emitter: &'a Emitter,
     pub cancel: &'a CancelHandle,
     pub journal: Option<&'a Journal>,
@@ -29,30 +36,86 @@ impl Link<'_> {
     pub fn patience(&self) -> Patience<'_> {
         Patience {
             link: self,
-            began: Instant::now(),
+            lost: None,
+            returns: 0,
             announced: false,
         }
     }
 
-    /// Carries `request` out once, however often it has to be sent.
-    pub async fn apply_once(
-        &self,
-        permit: &Permit<'_>,
-        identity: &Identity,
-        request: Request,
-    ) -> Result<Response, TransportError> {
+    /// The name of the machine.
+    pub fn machine(&self) -> &str {
+        &self.place.0
+    }
+
+    fn warn(&self, message: String) {
+        self.emitter.send(EventKind::Warning {
+            host: Some(self.machine().to_owned()),
+            message,
+        });
+    }
+
+    /// Carries `request` out once, however often it has to be sent; again only when the host was rebooted meanwhile, which
+    /// takes away what is known of the first time.
+    pub async fn apply_once(&self, permit: &Permit<'_>, request: Request) -> Result<Response, TransportError> {
         let id = self.next_id(".");
         let request = Request {
-            script: once::wrap(&id, &request.script),
+            script: once::wrap(self.sites.run(), &id, &request.script),
             ..request
         };
         let mut patience = self.patience();
+        let mut again = true;
         loop {
-            match self.host.apply(permit, identity, request.clone()).await {
+            match self.host.apply(permit, &self.place.1, request.clone()).await {
                 Err(error) if patience.again(&error).await => {}
+                Ok(response) if again && response.status == lock::NOT_OURS => {
+                    again = false;
+                    if let Err(owner) = self.take_back(permit, &response).await? {
+                        return Ok(taken_over(&owner));
+                    }
+                }
                 result => return result,
             }
         }
+    }
+
+    /// Takes a lock again that is gone, as it is after a reboot; the holder when it is not to be had. `refused` is what the
+    /// machine said.
+    pub async fn take_back(
+        &self,
+        permit: &Permit<'_>,
+        refused: &Response,
+    ) -> Result<Result<(), Option<Owner>>, TransportError> {
+        if let Some(owner) = lock::holder(&refused.stderr_text()) {
+            return Ok(Err(Some(owner)));
+        }
+        let taken = self.take_lock(permit).await?;
+        if taken.is_ok() {
+            self.warn(
+                "this run's lock is gone, as after a reboot of the host; what was under way is done again".into(),
+            );
+        }
+        Ok(taken)
+    }
+
+    /// Takes the lock, whatever else is there.
+    pub async fn take_lock(&self, permit: &Permit<'_>) -> Result<Result<(), Option<Owner>>, TransportError> {
+        let request = Request::new(frame(&lock::enter(self.sites.owner(), None)));
+        let mut patience = self.patience();
+        let response = loop {
+            match self.host.apply(permit, &self.place.1, request.clone()).await {
+                Err(error) if patience.again(&error).await => {}
+                result => break result?,
+            }
+        };
+        let output = response.stdout_text();
+        let entered = split_frames(&output)
+            .ok()
+            .and_then(|frames| lock::parse(frames.first()?.text).ok());
+        Ok(match entered.map(|e| e.lock) {
+            Some(Ok(())) => Ok(()),
+            Some(Err((owner, _))) => Err(owner),
+            None => Err(None),
+        })
     }
 
     /// A name on the machine that no other change of this run has.
@@ -62,7 +125,7 @@ impl Link<'_> {
 
     /// Long work that is to be removed from the machine when the run leaves it.
     pub fn left_behind(&self, id: &str) {
-        self.sites.drop_unit(self.machine, id);
+        self.sites.drop_unit(self.place, id);
     }
 
     /// Writes to the journal, if there is one, and returns when it is on the disk.
@@ -73,10 +136,24 @@ impl Link<'_> {
     }
 }
 
-/// How long a lost connection is tried to be made again.
+/// What a change that was not begun came to, because the host is another run's now.
+pub(crate) fn taken_over(owner: &Option<Owner>) -> Response {
+    let who = owner
+        .as_ref()
+        .map_or_else(|| "somebody".to_owned(), ToString::to_string);
+    Response {
+        stdout: bytes::Bytes::new(),
+        stderr: format!("another run took this host over while it could not be reached: {who}\n").into(),
+        status: lock::NOT_OURS,
+    }
+}
+
+/// How long a lost connection is tried to be made again: from its loss on, however long it had lasted.
 pub(crate) struct Patience<'a> {
     link: &'a Link<'a>,
-    began: Instant,
+    /// When it was lost, and how many connections there had been by then.
+    lost: Option<(Instant, u64)>,
+    returns: u32,
     announced: bool,
 }
 
@@ -84,21 +161,37 @@ impl Patience<'_> {
     /// Whether what failed with `error` is worth another try; returns when it is time for it.
     pub async fn again(&mut self, error: &TransportError) -> bool {
         let link = self.link;
-        if !error.is_unreachable() || self.began.elapsed() >= link.reconnect || link.cancel.is_cancelled() {
+        if !may_pass(error) || link.cancel.is_cancelled() {
+            return false;
+        }
+        let connections = link.host.stats().connects;
+        let since = match self.lost {
+            Some((since, before)) if before == connections || self.returns >= RETURNS => since,
+            // It was there in the meantime.
+            Some(_) => {
+                self.returns += 1;
+                Instant::now()
+            }
+            None => Instant::now(),
+        };
+        self.lost = Some((since, connections));
+        if since.elapsed() >= link.reconnect {
             return false;
         }
         if !self.announced {
             self.announced = true;
-            link.emitter.send(EventKind::Warning {
-                host: Some(link.machine.to_owned()),
-                message: format!(
-                    "the connection was lost ({}); trying to get it back for {} s",
-                    error.kind,
-                    link.reconnect.as_secs()
-                ),
-            });
+            link.warn(format!(
+                "the connection was lost ({}); trying to get it back for {} s",
+                error.kind,
+                link.reconnect.as_secs()
+            ));
         }
         link.cancel.sleep(BETWEEN).await;
         true
     }
+}
+
+/// Whether `error` may be gone at another try. Keys do not change by waiting; logins are refused while a machine starts.
+fn may_pass(error: &TransportError) -> bool {
+    error.is_unreachable() && !matches!(error.kind, ErrorKind::HostKey(_) | ErrorKind::KeyFile(_))
 }

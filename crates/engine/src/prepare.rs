@@ -255,6 +255,7 @@ impl Job<'_> {
             name: role.name().to_owned(),
             tasks: made.tasks,
             handlers: made.handlers,
+            resumed: false,
         })
     }
 

@@ -36,6 +36,15 @@ pub struct PreparedRole {
     pub(crate) name: String,
     pub(crate) tasks: Vec<Task>,
     pub(crate) handlers: Vec<Task>,
+    /// An earlier run got into this role: the handlers it owes are done even where no task is left.
+    pub(crate) resumed: bool,
+}
+
+impl PreparedRole {
+    /// Whether there may be anything to do.
+    pub(crate) fn has_work(&self) -> bool {
+        !self.tasks.is_empty() || self.resumed
+    }
 }
 
 impl Prepared {
@@ -81,6 +90,7 @@ impl Prepared {
                     left_out += role.tasks.len();
                     role.tasks.clear();
                 }
+                part.roles[at].resumed = true;
                 left_out += part.roles[at].tasks.drain(..index + usize::from(done)).count();
             }
         }

@@ -5,7 +5,7 @@ use crate::fleet::Fleet;
 use crate::host_run::{End, HostRun, OnceBoard, Shared};
 use crate::journal::{Journal, Past, Record, RunChoice};
 use crate::options::{CancelHandle, RunOptions};
-use crate::prepared::{Prepared, PreparedPlay};
+use crate::prepared::{Prepared, PreparedPlay, PreparedRole};
 use crate::report::RunReport;
 use crate::site::lock::Owner;
 use crate::sites::Sites;
@@ -169,7 +169,7 @@ impl Engine {
             if shared.cancel.is_cancelled() {
                 return;
             }
-            let has_work = |p: &PreparedPlay| p.hosts.values().any(|h| h.roles.iter().any(|r| !r.tasks.is_empty()));
+            let has_work = |p: &PreparedPlay| p.hosts.values().any(|h| h.roles.iter().any(PreparedRole::has_work));
             if !has_work(play) {
                 continue;
             }

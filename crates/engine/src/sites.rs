@@ -1,24 +1,28 @@
 //! What this run keeps on which machine: needed to leave each as it should be left.
 
+use crate::memory::Place;
 use crate::site::lock::{self, Owner};
-use mosip_prov_transport::{Gate, Host, Identity, Request};
-use std::collections::BTreeMap;
+use mosip_prov_transport::{Gate, Host, Request};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::task::JoinHandle;
 
-/// The machines of a run that were entered.
+/// The places of a run that were entered: each user on a machine has a lock of their own, since nobody else may write to
+/// it, and all are kept together.
 pub(crate) struct Sites {
     owner: Owner,
     counter: AtomicU64,
-    entered: Mutex<BTreeMap<String, Site>>,
+    entered: Mutex<HashMap<Place, Site>>,
 }
 
 struct Site {
     host: Arc<dyn Host>,
-    identity: Identity,
     units: Vec<String>,
+    /// Roles whose predecessors of files go when the place is left.
     undo: Vec<String>,
+    /// Roles for which an earlier run kept predecessors, each as a path component.
+    kept: BTreeSet<String>,
     heart: JoinHandle<()>,
 }
 
@@ -46,14 +50,20 @@ impl Sites {
         self.counter.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Whether the lock of `machine` is ours.
-    pub fn has(&self, machine: &str) -> bool {
-        self.lock().contains_key(machine)
+    /// Whether the lock of `place` is ours.
+    pub fn has(&self, place: &Place) -> bool {
+        self.lock().contains_key(place)
     }
 
-    /// Notes that the lock of `machine` was taken, and keeps it alive until [`Sites::leave`].
-    pub fn enter(&self, machine: &str, host: Arc<dyn Host>, identity: Identity) {
-        let (script, pulse, who) = (lock::renew(&self.owner), host.clone(), identity.clone());
+    /// Whether a lock of `machine` is ours, whoever it belongs to there.
+    pub fn has_machine(&self, machine: &str) -> bool {
+        self.lock().keys().any(|(name, _)| name.as_ref() == machine)
+    }
+
+    /// Notes that the lock of `place` was taken, and keeps it alive until [`Sites::leave`]. `kept` are the roles for which
+    /// predecessors of files were found there.
+    pub fn enter(&self, place: &Place, host: Arc<dyn Host>, kept: Vec<String>) {
+        let (script, pulse, who) = (lock::renew(&self.owner), host.clone(), place.1.clone());
         let heart = tokio::spawn(async move {
             // A sign of life is no change of the host's state, but it is a write: it needs a gate like any other, and
             // only runs that hold a lock get here.
@@ -68,29 +78,37 @@ impl Sites {
         });
         let site = Site {
             host,
-            identity,
             units: Vec::new(),
             undo: Vec::new(),
+            kept: kept.into_iter().collect(),
             heart,
         };
-        if let Some(earlier) = self.lock().insert(machine.to_owned(), site) {
+        if let Some(earlier) = self.lock().insert(place.clone(), site) {
             earlier.heart.abort();
         }
     }
 
-    /// Long work to be removed when `machine` is left.
-    pub fn drop_unit(&self, machine: &str, id: &str) {
-        if let Some(site) = self.lock().get_mut(machine) {
+    /// Long work to be removed when `place` is left.
+    pub fn drop_unit(&self, place: &Place, id: &str) {
+        if let Some(site) = self.lock().get_mut(place) {
             site.units.push(id.to_owned());
         }
     }
 
+    /// Whether an earlier run kept predecessors of `role`'s files on `machine`.
+    pub fn keeps(&self, machine: &str, role: &str) -> bool {
+        let role = crate::site::component(role);
+        let sites = self.lock();
+        let mut on_it = sites.iter().filter(|((name, _), _)| name.as_ref() == machine);
+        on_it.any(|(_, site)| site.kept.contains(&role))
+    }
+
     /// Predecessors of `role`'s files to be removed when `machine` is left.
     pub fn drop_undo(&self, machine: &str, role: &str) {
-        if let Some(site) = self.lock().get_mut(machine)
-            && !site.undo.iter().any(|r| r == role)
-        {
-            site.undo.push(role.to_owned());
+        for ((name, _), site) in self.lock().iter_mut() {
+            if name.as_ref() == machine && !site.undo.iter().any(|r| r == role) {
+                site.undo.push(role.to_owned());
+            }
         }
     }
 
@@ -100,17 +118,17 @@ impl Sites {
             return;
         };
         let sites = std::mem::take(&mut *self.lock());
-        let partings = sites.into_values().map(|site| async move {
+        let partings = sites.into_iter().map(|((_, identity), site)| async move {
             site.heart.abort();
             let script = lock::leave(&self.owner, &site.units, &site.undo);
             let request = Request::new(script).timeout(std::time::Duration::from_secs(20));
             // A host that is gone lets go by itself, when the lease ends.
-            let _ = site.host.apply(&permit, &site.identity, request).await;
+            let _ = site.host.apply(&permit, &identity, request).await;
         });
         futures::future::join_all(partings).await;
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Site>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Place, Site>> {
         self.entered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

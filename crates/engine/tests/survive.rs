@@ -112,6 +112,100 @@ async fn a_run_is_continued_where_each_host_stood() {
     assert!(bench.past().unfinished().is_none());
 }
 
+#[tokio::test]
+async fn a_continued_run_owes_its_handlers_even_when_all_tasks_were_done() {
+    let bench = Bench::new(&["h1"]).with_journal();
+    let book = |fails: bool| {
+        Playbook::new("b", "").play(Play::new("p", "all").role(role("r", move |cx, out| {
+            out.tasks
+                .push(Task::new("put", Put::new(cx.path("f"), "x")).notify("tell"));
+            out.handlers.push(if fails {
+                Task::new("tell", Fail::saying("no"))
+            } else {
+                Task::new("tell", Put::append(cx.path("told"), "told"))
+            });
+        })))
+    };
+    bench.run(&book(true), RunOptions::default()).await;
+    let past = bench.past();
+    let report = bench.resume(&book(false), past.unfinished().expect("failed")).await;
+    assert_eq!(report.outcome(), RunOutcome::Ok);
+    assert_eq!(bench.read("h1", "told"), "told\n");
+    assert!(bench.past().owed.is_empty());
+}
+
+#[tokio::test]
+async fn a_file_that_a_killed_run_replaced_is_put_back_by_the_next_run() {
+    let bench = Bench::new(&["h1"]).with_journal();
+    std::fs::create_dir_all(bench.root().join("h1")).expect("made");
+    let book = |content| Playbook::new("b", "").play(Play::new("p", "all").role(service(content)));
+    bench.run(&book("good"), RunOptions::default()).await;
+    // Dropped between file and handler, as a kill would end it.
+    {
+        let cancel = CancelHandle::new();
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        let mut sender = Some(sender);
+        let book = book("bad");
+        let run = bench.run_with(&book, RunOptions::default(), &cancel, |event| {
+            if matches!(&event.kind, EventKind::TaskFinished { task, .. } if task.task == "configure")
+                && let Some(sender) = sender.take()
+            {
+                let _ = sender.send(());
+            }
+        });
+        tokio::select! {
+            biased;
+            _ = receiver => {}
+            _ = run => panic!("it was to be killed"),
+        }
+    }
+    assert_eq!(bench.read("h1", "config"), "bad\n");
+    bench.forget_locks();
+    // The next run changes nothing and owes the restart, which fails.
+    let report = bench.run(&book("bad"), RunOptions::default()).await;
+    assert_eq!(report.outcome(), RunOutcome::Failed);
+    assert_eq!(
+        (bench.read("h1", "config"), bench.read("h1", "state")),
+        ("good\n".into(), "good\n".into())
+    );
+    assert_eq!(bench.sites(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn long_work_that_went_with_a_reboot_is_not_owed_for_ever() {
+    let bench = Bench::new(&["h1"]).with_journal();
+    let book = || {
+        Playbook::new("b", "").play(Play::new("p", "all").role(role("r", |cx, out| {
+            out.tasks.push(Task::new("noise", Noisy(1)));
+            out.tasks.push(Task::new("put", Put::new(cx.path("f"), "x")));
+        })))
+    };
+    {
+        let cancel = CancelHandle::new();
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        let mut sender = Some(sender);
+        let book = book();
+        let run = bench.run_with(&book, RunOptions::default(), &cancel, |event| {
+            if matches!(event.kind, EventKind::TaskOutput { .. })
+                && let Some(sender) = sender.take()
+            {
+                let _ = sender.send(());
+            }
+        });
+        tokio::select! {
+            biased;
+            _ = receiver => {}
+            _ = run => panic!("it was to be killed"),
+        }
+    }
+    assert_eq!(bench.past().units.len(), 1);
+    for site in bench.sites() {
+        std::fs::remove_dir_all(bench.root().join(site)).expect("removed");
+    }
+    bench.run(&book(), RunOptions::default()).await;
+    assert!(bench.past().units.is_empty());
+}
+
 fn service(content: &'static str) -> Toy {
     role("r", move |cx, out| {
         let (config, state) = (cx.path("config"), cx.path("state"));

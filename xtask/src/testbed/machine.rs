@@ -17,6 +17,8 @@ use crate::sh::{self, Context, Error, Result};
 /// reach the unit of the same name in another. Words: host name, shell script for the namespace, then the command.
 const SUPERVISE: &str = r#"
 name=$1; namespace=$2; shift 2
+# What whoever starts the host holds open, a lock for example, is not the host's.
+exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
 for tree in /sys/fs/cgroup/*/; do
     [ -w "$tree/cgroup.procs" ] || continue
     own=$tree/mosip-prov/$name

@@ -117,16 +117,16 @@ impl HostRun<'_> {
             }
         }
         let fallback = first.unwrap_or_else(|| batch[0].id.clone());
+        self.enter_for_change(&fallback, &place).await?;
         let host = self.host(&fallback, &place.0).await?;
         if let Some(journal) = shared.journal.as_deref() {
             journal.promise_all(batch.iter().filter_map(Item::intent));
         }
         let keep_for = self.keep_for();
         let results = {
-            let link = self.link(host.as_ref(), &place.0);
+            let link = self.link(host.as_ref(), &place);
             let applier = Applier {
                 link: &link,
-                identity: &place.1,
                 permit,
                 timeout: shared.command_timeout,
                 keep_for: keep_for.as_deref(),

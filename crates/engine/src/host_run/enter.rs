@@ -8,7 +8,7 @@ use crate::journal::Record;
 use crate::memory::Place;
 use crate::question::Question;
 use crate::shell::{frame, split_frames};
-use crate::site::lock::{self, FoundUnit, Owner};
+use crate::site::lock::{self, FoundUnit, UnitState};
 use crate::site::unit::Followed;
 use crate::text::sanitize;
 use mosip_prov_events::{EventKind, TaskId};
@@ -22,9 +22,19 @@ use tokio::sync::mpsc;
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
 impl HostRun<'_> {
-    /// Whether the lock of `place`'s machine is still to be taken. A run that changes nothing holds none.
+    /// Whether a lock of `place`'s machine is still to be taken before anything is asked. A run that changes nothing holds
+    /// none.
     pub(super) fn must_enter(&self, place: &Place) -> bool {
-        self.shared.gate.is_open() && !self.shared.sites.has(&place.0)
+        self.shared.gate.is_open() && !self.shared.sites.has_machine(&place.0)
+    }
+
+    /// Takes the lock of `place` if only that of another user there is ours: what changes leave there belongs to the user
+    /// who makes them.
+    pub(super) async fn enter_for_change(&mut self, id: &TaskId, place: &Place) -> Result<(), End> {
+        if self.shared.sites.has(place) {
+            return Ok(());
+        }
+        Box::pin(self.enter(id, place, &[])).await
     }
 
     /// Takes the lock of `place`'s machine, asks `questions` on the way, and takes over what an earlier run left.
@@ -34,17 +44,17 @@ impl HostRun<'_> {
         let began = Instant::now();
         let mut announced = false;
         let mut break_run: Option<String> = None;
-        let units = loop {
+        let found = loop {
             let found = self.knock(&host, id, place, questions, break_run.as_deref()).await?;
             let (holder, age) = match found.lock {
                 Ok(()) => {
-                    if let Some(owner) = found.taken_from {
+                    if let Some(owner) = &found.taken_from {
                         self.warn(format!(
                             "took over the lock of a run that ended without letting go: {}",
-                            describe(&owner)
+                            owner
                         ));
                     }
-                    break found.units;
+                    break found;
                 }
                 Err(busy) => busy,
             };
@@ -54,7 +64,9 @@ impl HostRun<'_> {
                 break_run = Some(gone.run.clone());
                 continue;
             }
-            let who = holder.as_ref().map_or_else(|| "another run".to_owned(), describe);
+            let who = holder
+                .as_ref()
+                .map_or_else(|| "another run".to_owned(), ToString::to_string);
             if began.elapsed() >= shared.lock_timeout {
                 let mut failure = plain_failure(format!(
                     "another run works on this host: {who}; its last sign of life was {age} s ago; waited {} s",
@@ -73,8 +85,8 @@ impl HostRun<'_> {
                 return Err(End::Cancelled);
             }
         };
-        shared.sites.enter(&place.0, host, place.1.clone());
-        self.take_over(id, place, units).await?;
+        shared.sites.enter(place, host, found.undo);
+        self.take_over(id, place, found.units).await?;
         let missing: Vec<Question> = self.memory.unknown(place, questions).into_iter().cloned().collect();
         if missing.is_empty() {
             Ok(())
@@ -101,7 +113,7 @@ impl HostRun<'_> {
             // A run that changes nothing holds no lock.
             Err(_) => return Err(self.task_failed(id, plain_failure("no lock in check mode".into()), Instant::now())),
         };
-        let link = self.link(host.as_ref(), &place.0);
+        let link = self.link(host.as_ref(), place);
         let mut patience = link.patience();
         let response = loop {
             match host.apply(&permit, &place.1, request.clone()).await {
@@ -138,9 +150,23 @@ impl HostRun<'_> {
     /// Waits for the work that an earlier run left, and takes its results.
     async fn take_over(&mut self, id: &TaskId, place: &Place, units: Vec<FoundUnit>) -> Result<(), End> {
         let shared = self.shared;
+        // Work that is not there any more was never begun, or went with a reboot.
+        let is_there = |id: &str| units.iter().any(|unit| unit.id == id);
+        for lost in shared
+            .past
+            .units
+            .iter()
+            .filter(|u| u.host == *place.0 && !is_there(&u.unit))
+        {
+            self.promise(Record::UnitEnded {
+                host: lost.host.clone(),
+                unit: lost.unit.clone(),
+                status: -1,
+            });
+        }
         for unit in units {
-            if shared.past.taken.contains(&unit.id) {
-                shared.sites.drop_unit(&place.0, &unit.id);
+            if shared.past.taken.contains(&unit.id) && unit.state != UnitState::Running {
+                shared.sites.drop_unit(place, &unit.id);
                 continue;
             }
             let task = sanitize(&unit.task);
@@ -158,10 +184,9 @@ impl HostRun<'_> {
             }
             self.started(&own, "attached to work that an earlier run left");
             let result = {
-                let link = self.link(host.as_ref(), &place.0);
+                let link = self.link(host.as_ref(), place);
                 let applier = Applier {
                     link: &link,
-                    identity: &place.1,
                     permit,
                     timeout: shared.command_timeout,
                     keep_for: None,
@@ -220,7 +245,7 @@ impl HostRun<'_> {
         }
         let request = Request::new(composed.script.clone()).timeout(self.shared.command_timeout);
         let response = {
-            let link = self.link(host.as_ref(), &place.0);
+            let link = self.link(host.as_ref(), place);
             let mut patience = link.patience();
             loop {
                 match host.ask(&place.1, request.clone()).await {
@@ -242,11 +267,4 @@ fn after_first_frame(output: &str) -> &str {
     let length: usize = head.split_once(' ').and_then(|(_, n)| n.parse().ok()).unwrap_or(0);
     tail.get(length..)
         .map_or("", |rest| rest.strip_prefix('\n').unwrap_or(rest))
-}
-
-fn describe(owner: &Owner) -> String {
-    sanitize(&format!(
-        "run {} of {} on {} (process {}), begun {}",
-        owner.run, owner.user, owner.controller, owner.pid, owner.since
-    ))
 }

@@ -13,7 +13,7 @@ use crate::emit::Emitter;
 use crate::fleet::Fleet;
 use crate::journal::{Journal, Past, Record};
 use crate::link::Link;
-use crate::memory::Memory;
+use crate::memory::{Memory, Place};
 use crate::options::CancelHandle;
 use crate::prepared::{PreparedHost, PreparedPlay, PreparedRole};
 use crate::render_step;
@@ -200,8 +200,8 @@ impl<'r> HostRun<'r> {
                     self.settle(handler.name());
                 }
             }
-            if !self.replaced.is_empty() {
-                // The role got to its end: what it replaced is not needed any more.
+            if !self.replaced.is_empty() || self.shared.sites.keeps(&self.name, self.role_name()) {
+                // The role got to its end: what it replaced, in this run or an earlier one, is not needed any more.
                 self.shared.sites.drop_undo(&self.name, self.role_name());
             }
         }
@@ -210,7 +210,7 @@ impl<'r> HostRun<'r> {
 
     /// Handlers of `role` that earlier runs notified and did not run.
     fn owe(&mut self, role: &PreparedRole) {
-        if role.tasks.is_empty() {
+        if role.tasks.is_empty() && !role.resumed {
             return;
         }
         let owed: Vec<String> = self
@@ -260,10 +260,10 @@ impl<'r> HostRun<'r> {
         judged.then(|| role.name.clone())
     }
 
-    fn link<'a>(&'a self, host: &'a dyn Host, machine: &'a str) -> Link<'a> {
+    fn link<'a>(&'a self, host: &'a dyn Host, place: &'a Place) -> Link<'a> {
         Link {
             host,
-            machine,
+            place,
             emitter: &self.shared.emitter,
             cancel: &self.shared.cancel,
             journal: self.shared.journal.as_deref(),

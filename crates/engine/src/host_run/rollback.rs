@@ -19,7 +19,8 @@ impl HostRun<'_> {
         failure: &mut Failure,
     ) {
         let shared = self.shared;
-        if !task.resource.judges() || self.replaced.is_empty() {
+        let kept = !self.replaced.is_empty() || shared.sites.keeps(&place.0, self.role_name());
+        if !task.resource.judges() || !kept {
             return;
         }
         if !shared.rollback {
@@ -35,18 +36,17 @@ impl HostRun<'_> {
         let Ok(permit) = shared.gate.permit() else {
             return;
         };
-        let paths = std::mem::take(&mut self.replaced);
+        self.replaced.clear();
         let role = self.role_name().to_owned();
         let outcome = {
-            let link = self.link(host.as_ref(), &place.0);
+            let link = self.link(host.as_ref(), place);
             let applier = Applier {
                 link: &link,
-                identity: &place.1,
                 permit,
                 timeout: shared.command_timeout,
                 keep_for: None,
             };
-            match applier.restore(&role, &paths).await {
+            match applier.restore(&role).await {
                 Err(error) => Err(format!("the previous files could not be put back: {}", text(&error))),
                 Ok(restored) => {
                     let files = restored.lines().collect::<Vec<_>>().join(", ");

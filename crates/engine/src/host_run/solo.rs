@@ -97,6 +97,7 @@ impl<'r> HostRun<'r> {
             }
             Ok(permit) => {
                 self.started(id, &change.summary);
+                self.enter_for_change(id, place).await?;
                 let host = self.host(id, &place.0).await?;
                 self.promise(Record::Intent {
                     host: id.host.clone(),
@@ -107,10 +108,9 @@ impl<'r> HostRun<'r> {
                 });
                 let keep_for = self.keep_for().filter(|_| place.0 == self.name);
                 let result = {
-                    let link = self.link(host.as_ref(), &place.0);
+                    let link = self.link(host.as_ref(), place);
                     let applier = Applier {
                         link: &link,
-                        identity: &place.1,
                         permit,
                         timeout: shared.command_timeout,
                         keep_for: keep_for.as_deref(),

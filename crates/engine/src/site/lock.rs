@@ -6,6 +6,7 @@
 
 use super::{BASE, BASE_IF_ANY};
 use crate::shell::quote;
+use crate::text::sanitize;
 use std::time::Duration;
 
 /// How long a lock holds without a sign of life.
@@ -13,6 +14,9 @@ pub(crate) const LEASE: Duration = Duration::from_secs(120);
 
 /// How often a run gives one.
 pub(crate) const RENEWAL: Duration = Duration::from_secs(30);
+
+/// The status of a change that was not begun because the lock is not its run's any more.
+pub(crate) const NOT_OURS: i32 = 96;
 
 /// Who holds, or wants, a lock.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +33,16 @@ pub(crate) struct Owner {
     pub pid: u32,
     /// When the run began, for people.
     pub since: String,
+}
+
+impl std::fmt::Display for Owner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let text = format!(
+            "run {} of {} on {} (process {}), begun {}",
+            self.run, self.user, self.controller, self.pid, self.since
+        );
+        f.write_str(&sanitize(&text))
+    }
 }
 
 impl Owner {
@@ -73,6 +87,8 @@ pub(crate) struct Entered {
     pub taken_from: Option<Owner>,
     /// Long work that is there.
     pub units: Vec<FoundUnit>,
+    /// Roles for which predecessors of files are kept, each as a [`super::component`].
+    pub undo: Vec<String>,
 }
 
 /// Long work found on a host.
@@ -98,27 +114,58 @@ pub(crate) enum UnitState {
 }
 
 /// Takes the lock for `owner` if it is free, ours, or forsaken (`break_run` names a run whose process is known to be
-/// gone), and lists the long work that is there. Read by [`parse`].
+/// gone), waits for changes that its last holder began, and lists the long work and the predecessors of files that are
+/// there. Read by [`parse`].
 pub(crate) fn enter(owner: &Owner, break_run: Option<&str>) -> String {
     format!(
-        "{BASE}\
+        "n=0
+while :; do
+{BASE}\
 (
-exec 9>\"$b/mutex\"
+{{ exec 9>\"$b/mutex\"; }} 2>/dev/null
 if command -v flock >/dev/null; then flock 9; fi
+# Whoever left in the meantime took mutex and folder away.
+[ \"$b/mutex\" -ef /proc/self/fd/9 ] || exit 95
 read -r up _ </proc/uptime; up=${{up%%.*}}
 seen= who=
 if [ -s \"$b/lock\" ]; then {{ read -r seen; read -r who; }} <\"$b/lock\"; fi
 me={me}
 run=${{who%%\t*}}
+age=$((up - ${{seen:-up}}))
 if [ -z \"$who\" ] || [ \"$run\" = {run} ]; then word=got
-elif [ \"$run\" = {gone} ] || [ $((up - seen)) -ge {lease} ] || [ $((up - seen)) -lt 0 ]; then word=took
+elif [ \"$run\" = {gone} ]; then word=took
+elif [ $age -ge {lease} ] || [ $age -lt 0 ]; then
+word=took
+# A change that takes long keeps its run from giving signs of life, and is one itself.
+for p in \"$b/applied/$run\".*/pid; do
+if [ -f \"$p\" ] && ! [ -f \"${{p%pid}}status\" ] && read -r q <\"$p\" && kill -0 \"$q\" 2>/dev/null; then word=busy; fi
+done
 else word=busy; fi
 if [ $word != busy ]; then
 umask 077
 printf '%s\\n%s\\n' \"$up\" \"$me\" >\"$b/lock.new\" && mv -f \"$b/lock.new\" \"$b/lock\" || exit
 fi
-printf 'lock %s %s %s\\n' \"$word\" \"$((up - ${{seen:-up}}))\" \"$who\"
-) || exit
+printf 'lock %s %s %s\\n' \"$word\" \"$age\" \"$who\"
+[ $word != busy ] || exit 94
+)
+s=$?
+n=$((n + 1))
+case $s in 0|94) break ;; esac
+if [ $n -ge 20 ]; then echo \"cannot write to $b\"; exit $s; fi
+sleep 0.1
+done
+if [ $s = 0 ]; then
+for r in \"$b\"/applied/*/; do
+[ -d \"$r\" ] || continue
+case $r in */{run}.*) continue ;; esac
+i=0
+while [ $i -lt 1000 ] && ! [ -f \"$r/status\" ] && [ -f \"$r/pid\" ] && read -r p <\"$r/pid\" && kill -0 \"$p\" 2>/dev/null; do
+sleep 0.2
+i=$((i + 1))
+done
+rm -rf -- \"$r\"
+done
+fi
 for d in \"$b\"/units/*/; do
 [ -f \"$d/task\" ] || continue
 id=${{d%/}}; id=${{id##*/}}
@@ -128,12 +175,36 @@ else s=vanished; fi
 read -r t <\"$d/task\"
 printf 'unit %s %s %s\\n' \"$id\" \"$s\" \"$t\"
 done
+for d in {undo}/*/; do
+d=${{d%/}}
+if [ -d \"$d\" ]; then printf 'undo %s\\n' \"${{d##*/}}\"; fi
+done
+:
 ",
         me = quote(&owner.line()),
         run = quote(&owner.run),
         gone = quote(break_run.unwrap_or("-")),
         lease = LEASE.as_secs(),
+        undo = super::undo::FOLDER,
     )
+}
+
+/// Ends with [`NOT_OURS`], naming the holder, unless the lock is `run`'s: a reboot takes it away, and so does a run that
+/// takes the host over while the connection is gone.
+pub(crate) fn guard(run: &str) -> String {
+    format!(
+        "w=
+if [ -s \"$b/lock\" ]; then {{ read -r w; read -r w; }} <\"$b/lock\"; fi
+if [ \"${{w%%\t*}}\" != {run} ]; then printf 'holder %s\\n' \"$w\" >&2; exit {NOT_OURS}; fi
+",
+        run = quote(run)
+    )
+}
+
+/// The holder that [`guard`] named; `None` when nobody holds the lock, as after a reboot.
+pub(crate) fn holder(stderr: &str) -> Option<Owner> {
+    let line = stderr.lines().rev().find_map(|line| line.strip_prefix("holder "))?;
+    Owner::parse(line)
 }
 
 /// Reads what [`enter`] printed.
@@ -141,6 +212,7 @@ pub(crate) fn parse(output: &str) -> Result<Entered, String> {
     let mut lock = None;
     let mut taken_from = None;
     let mut units = Vec::new();
+    let mut undo = Vec::new();
     for line in output.lines() {
         let mut words = line.splitn(4, ' ');
         match (words.next(), words.next(), words.next(), words.next()) {
@@ -164,6 +236,7 @@ pub(crate) fn parse(output: &str) -> Result<Entered, String> {
                 },
                 task: task.unwrap_or_default().to_owned(),
             }),
+            (Some("undo"), Some(role), None, None) => undo.push(role.to_owned()),
             _ => return Err(format!("unexpected line {line:?}")),
         }
     }
@@ -171,6 +244,7 @@ pub(crate) fn parse(output: &str) -> Result<Entered, String> {
         lock: lock.ok_or("no word about the lock")?,
         taken_from,
         units,
+        undo,
     })
 }
 
@@ -275,6 +349,75 @@ mod tests {
         let old = up.parse::<u64>().expect("number").saturating_sub(LEASE.as_secs());
         std::fs::write(&lock, format!("{old}\n{rest}")).expect("written");
         assert_eq!(enter_as(&shell, "r3", None).lock, Ok(()));
+    }
+
+    /// Another run's change, which a shell that goes on does.
+    fn change_under_way(shell: &Shell, run: &str, script: &str) -> std::process::Child {
+        let child = shell.spawn(&super::super::once::wrap(run, &format!("{run}.1"), script), b"");
+        let pid = shell.root.path().join(format!("run/mosip-prov/applied/{run}.1/pid"));
+        while !pid.exists() {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        child
+    }
+
+    #[test]
+    fn changes_of_a_run_that_is_gone_are_waited_for_and_its_answers_removed() {
+        let shell = Shell::new();
+        enter_as(&shell, "r1", None);
+        let done = shell.root.path().join("done");
+        let change = change_under_way(&shell, "r1", &format!("sleep 1; : >{}", done.display()));
+        assert_eq!(enter_as(&shell, "r2", Some("r1")).lock, Ok(()));
+        assert!(done.exists(), "nothing is decided over a change that is under way");
+        change.wait_with_output().expect("ends");
+        shell.run(&leave(&owner("r2"), &[], &[]), b"");
+        let left = std::fs::read_dir(shell.root.path().join("run")).expect("dir").count();
+        assert_eq!(left, 0, "nothing is left");
+    }
+
+    #[test]
+    fn a_long_change_is_a_sign_of_life() {
+        let shell = Shell::new();
+        enter_as(&shell, "r1", None);
+        let change = change_under_way(&shell, "r1", "sleep 1");
+        let lock = shell.root.path().join("run/mosip-prov/lock");
+        let text = std::fs::read_to_string(&lock).expect("there");
+        let (up, rest) = text.split_once('\n').expect("two lines");
+        let old = up.parse::<u64>().expect("number").saturating_sub(LEASE.as_secs() + 60);
+        std::fs::write(&lock, format!("{old}\n{rest}")).expect("written");
+        assert!(enter_as(&shell, "r2", None).lock.is_err());
+        change.wait_with_output().expect("ends");
+        assert_eq!(enter_as(&shell, "r2", None).lock, Ok(()));
+    }
+
+    #[test]
+    fn a_change_begins_only_under_its_runs_own_lock() {
+        let shell = Shell::new();
+        let change = super::super::once::wrap("r1", "r1.1", "echo done");
+        let (status, out, err) = shell.run(&change, b"");
+        assert_eq!((status, out.as_str(), holder(&err)), (NOT_OURS, "", None));
+        enter_as(&shell, "r1", None);
+        assert_eq!(shell.run(&change, b"").1, "done\n");
+        enter_as(&shell, "r2", Some("r1"));
+        let late = super::super::once::wrap("r1", "r1.2", "echo done");
+        let (status, out, err) = shell.run(&late, b"");
+        assert_eq!((status, out.as_str(), holder(&err)), (NOT_OURS, "", Some(owner("r2"))));
+    }
+
+    #[test]
+    fn runs_that_come_while_others_leave_all_get_in() {
+        let shell = Shell::new();
+        let come_and_go = |run: &str| {
+            for _ in 0..15 {
+                while enter_as(&shell, run, None).lock.is_err() {}
+                assert_eq!(shell.run(&leave(&owner(run), &[], &[]), b"").0, 0);
+            }
+        };
+        std::thread::scope(|scope| {
+            for run in ["r1", "r2", "r3"] {
+                scope.spawn(move || come_and_go(run));
+            }
+        });
     }
 
     #[test]

@@ -16,12 +16,13 @@ pub(crate) mod once;
 pub(crate) mod undo;
 pub(crate) mod unit;
 
-/// Sets `$b` to the folder of the user that runs this, made if need be and trusted only if it is that user's own.
+/// Sets `$b` to the folder of the user that runs this, made if need be and trusted only if it is that user's own. Another
+/// run that ends may take it away again at any time until this one has the lock.
 pub(crate) const BASE: &str = "\
 b=/run/mosip-prov
 if [ \"$(id -u)\" != 0 ]; then b=/tmp/.mosip-prov-$(id -u); fi
 if ! [ -d \"$b\" ]; then mkdir -m 0700 \"$b\" 2>/dev/null || :; fi
-if ! [ -O \"$b\" ] || [ -L \"$b\" ]; then echo \"$b is not a folder of $(id -un)'s own\" >&2; exit 97; fi
+if [ -L \"$b\" ] || { ! [ -O \"$b\" ] && [ -e \"$b\" ]; }; then echo \"$b is not a folder of $(id -un)'s own\" >&2; exit 97; fi
 ";
 
 /// Like [`BASE`], without making the folder; ends with status 0 when there is none.

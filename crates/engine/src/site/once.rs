@@ -5,9 +5,11 @@ use super::BASE;
 use crate::shell::quote;
 
 /// `script`, done at most once for `id`. Sent again, it waits for the first to end and prints its output; the exit
-/// status is that of the script. Status 98 says that the first was cut short.
-pub(crate) fn wrap(id: &str, script: &str) -> String {
+/// status is that of the script. Status 98 says that the first was cut short, [`super::lock::NOT_OURS`] that the host is
+/// not `run`'s any more.
+pub(crate) fn wrap(run: &str, id: &str, script: &str) -> String {
     let id = quote(id);
+    let guard = super::lock::guard(run);
     format!(
         "{BASE}\
 r=\"$b\"/applied/{id}
@@ -24,7 +26,7 @@ read -r p <\"$r/pid\" && kill -0 \"$p\" 2>/dev/null || [ -f \"$r/status\" ] || {
 sleep 0.2
 done
 else
-umask 077
+{guard}umask 077
 mkdir -p \"$b/applied\" && mkdir \"$r\" || exit
 umask 022
 (
@@ -48,11 +50,22 @@ exit \"$s\"
 #[cfg(test)]
 mod tests {
     use super::super::testing::Shell;
-    use super::*;
+
+    fn wrap(id: &str, script: &str) -> String {
+        super::wrap("r", id, script)
+    }
+
+    fn shell_of_run() -> Shell {
+        let shell = Shell::new();
+        let folder = shell.root.path().join("run/mosip-prov");
+        std::fs::create_dir(&folder).expect("made");
+        std::fs::write(folder.join("lock"), "1\nr\trest\n").expect("written");
+        shell
+    }
 
     #[test]
     fn a_change_sent_twice_is_done_once_and_answered_twice() {
-        let shell = Shell::new();
+        let shell = shell_of_run();
         let script = wrap("r.1", "cat >>\"$HOME_OF_TEST/log\"; echo out; echo err >&2; exit 3");
         let script = script.replace("$HOME_OF_TEST", &shell.root.path().display().to_string());
         for _ in 0..2 {
@@ -63,7 +76,7 @@ mod tests {
 
     #[test]
     fn the_second_waits_for_the_first() {
-        let shell = Shell::new();
+        let shell = shell_of_run();
         let script = wrap("r.1", "sleep 1; echo done");
         let first = shell.spawn(&script, b"");
         while !shell.root.path().join("run/mosip-prov/applied/r.1/pid").exists() {
@@ -75,7 +88,7 @@ mod tests {
 
     #[test]
     fn a_change_that_was_cut_short_says_so() {
-        let shell = Shell::new();
+        let shell = shell_of_run();
         let script = wrap("r.1", "sleep 30");
         let mut first = shell.spawn(&script, b"");
         let pid = shell.root.path().join("run/mosip-prov/applied/r.1/pid");

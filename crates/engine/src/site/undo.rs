@@ -1,46 +1,46 @@
 //! Predecessors of replaced files, kept until a role's end, and put back when what follows from the new ones fails.
+//!
+//! Each has a folder of its own with the file (`old`, missing when there was none) and where it belongs (`path`), so that
+//! another run than the one that replaced it can put it back.
 
 use super::component;
 use crate::shell::quote;
-use std::fmt::Write;
 
-const FOLDER: &str = "/var/lib/mosip-prov/undo";
+pub(crate) const FOLDER: &str = "/var/lib/mosip-prov/undo";
 
 /// Keeps the present state of `path` for `role`, unless an older one is kept: the oldest is the one that worked.
 pub(crate) fn keep(role: &str, path: &str) -> String {
     let folder = format!("{FOLDER}/{}", component(role));
     let name = component(path);
-    let quoted = quote(path);
+    let path = quote(path);
     format!(
         "u={folder}
-if ! [ -d $u ]; then (umask 077; mkdir -p $u) || exit; fi
-if ! [ -e $u/{name} ] && ! [ -L $u/{name} ] && ! [ -e $u/{name}.absent ]; then
-if [ -e {quoted} ] || [ -L {quoted} ]; then cp -a -- {quoted} $u/{name}.new && mv $u/{name}.new $u/{name} || exit
-else : >$u/{name}.absent || exit; fi
+if ! [ -d $u/{name} ]; then
+rm -rf $u/.new
+(umask 077; mkdir -p $u/.new) && printf '%s' {path} >$u/.new/path || exit
+if [ -e {path} ] || [ -L {path} ]; then cp -a -- {path} $u/.new/old || exit; fi
+mv $u/.new $u/{name} || exit
 fi
 "
     )
 }
 
 /// Puts back everything that is kept for `role`, and prints each path.
-pub(crate) fn restore(role: &str, paths: &[String]) -> String {
+pub(crate) fn restore(role: &str) -> String {
     let folder = format!("{FOLDER}/{}", component(role));
-    let mut out = format!("u={folder}\n");
-    for path in paths.iter().rev() {
-        let name = component(path);
-        let quoted = quote(path);
-        let _ = write!(
-            out,
-            "if [ -e $u/{name} ] || [ -L $u/{name} ]; then
-t={quoted}.mosip-prov.back
-cp -a -- $u/{name} \"$t\" && mv -f -- \"$t\" {quoted} && rm -f $u/{name} && printf '%s\\n' {quoted} || exit
-elif [ -e $u/{name}.absent ]; then rm -f -- {quoted} && rm -f $u/{name}.absent && printf '%s\\n' {quoted} || exit
-fi
-"
-        );
-    }
-    out.push_str(&forget_folder(&folder));
-    out
+    format!(
+        "for k in {folder}/*/; do
+[ -f \"$k/path\" ] || continue
+t=$(cat \"$k/path\"; echo .); t=${{t%.}}
+if [ -e \"$k/old\" ] || [ -L \"$k/old\" ]; then
+cp -a -- \"$k/old\" \"$t.mosip-prov.back\" && mv -f -- \"$t.mosip-prov.back\" \"$t\" || exit
+else rm -f -- \"$t\" || exit; fi
+rm -rf -- \"$k\"
+printf '%s\\n' \"$t\"
+done
+{}",
+        forget_folder(&folder)
+    )
 }
 
 /// Drops what is kept for `role`.
@@ -49,7 +49,7 @@ pub(crate) fn forget(role: &str) -> String {
 }
 
 fn forget_folder(folder: &str) -> String {
-    format!("rm -rf -- {folder}\nrmdir {FOLDER} /var/lib/mosip-prov 2>/dev/null || :\n")
+    format!("rm -rf -- {folder} 2>/dev/null\nrmdir {FOLDER} /var/lib/mosip-prov 2>/dev/null || :\n")
 }
 
 #[cfg(test)]
@@ -64,8 +64,8 @@ mod tests {
         let fresh = shell.root.path().join("fresh");
         std::fs::write(&file, "good").expect("written");
         let paths = [
-            file.to_str().expect("utf8").to_owned(),
             fresh.to_str().expect("utf8").to_owned(),
+            file.to_str().expect("utf8").to_owned(),
         ];
         for content in ["bad", "worse"] {
             for path in &paths {
@@ -74,9 +74,9 @@ mod tests {
                 std::fs::write(path, content).expect("written");
             }
         }
-        let (status, out, err) = shell.run(&restore("nginx", &paths), b"");
+        let (status, out, err) = shell.run(&restore("nginx"), b"");
         assert_eq!((status, err.as_str()), (0, ""));
-        assert_eq!(out, format!("{}\n{}\n", paths[1], paths[0]));
+        assert_eq!(out, format!("{}\n{}\n", paths[0], paths[1]));
         assert_eq!(std::fs::read(&file).expect("there"), b"good");
         assert!(!fresh.exists());
         let left = std::fs::read_dir(shell.root.path().join("var/lib"))

@@ -14,14 +14,21 @@ echo $? >"$1/status.new"
 mv "$1/status.new" "$1/status"
 "#;
 
-/// Starts the work `id` unless it is there already, then follows it. On standard input: the work's script
-/// (`script_bytes`), then its own input (`input_bytes`).
-pub(crate) fn start(id: &str, task: &str, script_bytes: usize, input_bytes: usize, skip_lines: u64) -> String {
+/// Starts the work `id` of `run` unless it is there already, then follows it; ends with [`super::lock::NOT_OURS`] when the
+/// host is not `run`'s any more. On standard input: the work's script (`script_bytes`), then its own input
+/// (`input_bytes`).
+pub(crate) fn start(
+    run: &str,
+    id: &str,
+    task: &str,
+    (script_bytes, input_bytes): (usize, usize),
+    skip_lines: u64,
+) -> String {
     format!(
         "{BASE}\
 d=\"$b\"/units/{id}
 if ! [ -d \"$d\" ]; then
-umask 077
+{guard}umask 077
 rm -rf \"$d.new\"
 mkdir -p \"$d.new\" || exit
 head -c {script_bytes} >\"$d.new/script\" && head -c {input_bytes} >\"$d.new/input\" || exit
@@ -42,6 +49,7 @@ setsid -f sh \"$d/work\" \"$d\" >/dev/null 2>&1 </dev/null
 fi
 fi
 {follow}",
+        guard = super::lock::guard(run),
         id = quote(id),
         task = quote(&task.replace('\n', " ")),
         total = script_bytes + input_bytes,
@@ -155,7 +163,10 @@ mod tests {
 
     fn begin(shell: &Shell, id: &str, script: &str, input: &[u8]) -> std::process::Child {
         let payload = [script.as_bytes(), input].concat();
-        shell.spawn(&start(id, "r: t", script.len(), input.len(), 0), &payload)
+        let folder = shell.root.path().join("run/mosip-prov");
+        std::fs::create_dir(&folder).expect("made");
+        std::fs::write(folder.join("lock"), "1\nr\trest\n").expect("written");
+        shell.spawn(&start("r", id, "r: t", (script.len(), input.len()), 0), &payload)
     }
 
     #[test]
@@ -177,7 +188,7 @@ mod tests {
 
     #[test]
     fn no_word_of_the_service_managers_command_line_holds_what_it_would_replace() {
-        let script = start("u1", "t", 1, 0, 0);
+        let script = start("r", "u1", "t", (1, 0), 0);
         let (_, rest) = script.split_once("systemd-run").expect("in the script");
         let (command, _) = rest.split_once("else").expect("in the script");
         // `$d` and the like are the shell's own, gone before the service manager sees the words.
