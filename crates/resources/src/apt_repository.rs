@@ -400,7 +400,8 @@ mod tests {
     fn keys_are_put_in_place_as_text_by_every_shell() {
         let folder = tempfile::tempdir().expect("folder");
         let place = |name: &str| folder.path().join(name).to_str().expect("text").to_owned();
-        let files: [(&str, &[u8], Option<&[u8]>); 3] = [
+        type Case<'a> = (&'a str, &'a [u8], Option<&'a [u8]>);
+        let files: [Case<'_>; 3] = [
             ("text", ARMOURED.as_bytes(), Some(ARMOURED.as_bytes())),
             (
                 "binary",
