@@ -4,13 +4,14 @@ use crate::decision::Change;
 use crate::journal::Record;
 use crate::link::{Link, taken_over};
 use crate::render_step::{self, ContentSource, Rendered, UPLOAD_FROM};
-use crate::shell::{frame, split_frames};
+use crate::shell::{frame, split_frames, text_of};
 use crate::site::lock::NOT_OURS;
 use crate::site::unit::{self, Followed};
 use crate::step::{Shell, Step, WriteFiles};
 use crate::text::{DETAIL_LIMIT, gist, sanitize, tail};
 use bytes::{Bytes, BytesMut};
 use mosip_prov_events::Failure;
+use mosip_prov_transport::error::ErrorKind;
 use mosip_prov_transport::{OutputLine, Permit, Request, Response, Stream, TransportError};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -31,6 +32,17 @@ impl From<TransportError> for ApplyError {
     }
 }
 
+/// A change that did not come to its end.
+pub(crate) struct Failed {
+    /// Why.
+    pub failure: Failure,
+    /// Some of it, or all, may have been done.
+    pub perhaps_done: bool,
+}
+
+/// How long overdue work that was asked to stop is still followed.
+const GRACE: Duration = Duration::from_secs(30);
+
 /// Where and within which limits changes are carried out.
 pub(crate) struct Applier<'a> {
     pub link: &'a Link<'a>,
@@ -43,7 +55,7 @@ pub(crate) struct Applier<'a> {
 impl Applier<'_> {
     /// Carries out small changes in one exchange, stopping at the first that fails. The result has one entry for each
     /// change that was begun.
-    pub async fn together(&self, changes: &[&Change]) -> Result<Vec<Result<(), Failure>>, TransportError> {
+    pub async fn together(&self, changes: &[&Change]) -> Result<Vec<Result<(), Failed>>, TransportError> {
         let mut script = String::new();
         let mut payload = BytesMut::new();
         let mut sensitive = false;
@@ -83,14 +95,22 @@ impl Applier<'_> {
             sensitive,
         };
         let response = self.link.apply_once(&self.permit, request).await?;
-        let output = response.stdout_text();
+        let output = text_of(&response.stdout);
         let frames = split_frames(&output).unwrap_or_default();
-        let mut results: Vec<Result<(), Failure>> = frames
+        let mut results: Vec<Result<(), Failed>> = frames
             .iter()
             .zip(changes)
             .map(|(frame, change)| match frame.status {
                 0 => Ok(()),
-                status => Err(step_failure(&change.summary, status, frame.text)),
+                status => Err(Failed {
+                    failure: change
+                        .secretive()
+                        .fold(step_failure(&change.summary, status, frame.text), |failure, shell| {
+                            kept_back(failure, shell)
+                        }),
+                    // What came before the step that failed is done.
+                    perhaps_done: change.steps.len() > 1,
+                }),
             })
             .collect();
         let stopped = results.iter().any(Result::is_err);
@@ -98,7 +118,10 @@ impl Applier<'_> {
             // The shell itself was ended: the change that was under way has no frame.
             let summary = &changes[results.len()].summary;
             let text = format!("{output}\n{}", response.stderr_text());
-            results.push(Err(step_failure(summary, response.status, &text)));
+            results.push(Err(Failed {
+                failure: step_failure(summary, response.status, &text),
+                perhaps_done: true,
+            }));
         }
         Ok(results)
     }
@@ -126,7 +149,10 @@ impl Applier<'_> {
             sensitive: shell.payload.is_sensitive(),
         };
         let response = self.link.apply_once(&self.permit, request).await?;
-        check(&shell.summary, &response)
+        check(&shell.summary, &response).map_err(|error| match error {
+            ApplyError::Step(failure) => ApplyError::Step(kept_back(failure, shell)),
+            other => other,
+        })
     }
 
     /// Work that goes on whatever becomes of the connection, or of this program.
@@ -138,7 +164,6 @@ impl Applier<'_> {
             unit: id.clone(),
             task: task.to_owned(),
         });
-        self.link.left_behind(&id);
         let input = shell.payload.bytes();
         let payload: Bytes = [shell.script.as_bytes(), input.as_ref()].concat().into();
         let begin = |skip| Request {
@@ -156,18 +181,28 @@ impl Applier<'_> {
         let (followed, output) = self.watch(&id, begin, lines).await?;
         match followed {
             Followed::Status(status) => {
-                self.link.promise(Record::UnitEnded { host, unit: id, status });
+                self.link.promise(Record::UnitEnded {
+                    host,
+                    unit: id.clone(),
+                    status,
+                });
+                // From here on its folder is of no use to anyone.
+                self.link.left_behind(&id);
                 match status {
                     0 => Ok(()),
-                    status => Err(ApplyError::Step(step_failure(&shell.summary, status, &output))),
+                    status => Err(ApplyError::Step(kept_back(
+                        step_failure(&shell.summary, status, &output),
+                        shell,
+                    ))),
                 }
             }
             Followed::Vanished | Followed::Gone => {
                 self.link.promise(Record::UnitEnded {
                     host,
-                    unit: id,
+                    unit: id.clone(),
                     status: -1,
                 });
+                self.link.left_behind(&id);
                 Err(ApplyError::Step(Failure {
                     message: format!("{}: it was ended from outside before it was done", shell.summary),
                     detail: Some(tail(&sanitize(&output), DETAIL_LIMIT)).filter(|d| !d.trim().is_empty()),
@@ -180,7 +215,6 @@ impl Applier<'_> {
 
     /// Takes the result of work that an earlier run left on the host.
     pub async fn adopt(&self, id: &str, lines: &mpsc::Sender<OutputLine>) -> Result<(Followed, String), ApplyError> {
-        self.link.left_behind(id);
         let request = |skip| Request {
             script: unit::follow(id, skip),
             timeout: Some(Duration::from_secs(4 * 3600)),
@@ -199,17 +233,31 @@ impl Applier<'_> {
         let seen = AtomicU64::new(0);
         let stop = async {
             self.link.cancel.cancelled().await;
-            let request = Request::new(unit::stop(id));
-            // If this fails the work goes on; the next run finds it.
-            let _ = self.link.host.apply(&self.permit, &self.link.place.1, request).await;
-            std::future::pending::<()>().await;
+            loop {
+                let request = Request::new(unit::stop(id));
+                // If this fails the work goes on; the next run finds it.
+                let _ = self.link.host.apply(&self.permit, &self.link.place.1, request).await;
+                tokio::time::sleep(Duration::from_secs(2)).await;
+            }
         };
         let follow = async {
             let mut patience = self.link.patience();
             let mut again = true;
+            let mut overdue = None;
             loop {
                 let before = seen.load(Ordering::Relaxed);
-                match self.follow(request(before), &seen, lines).await {
+                let mut request = request(before);
+                if overdue.is_some() {
+                    // Asked to stop: it gets a moment to do so.
+                    request.timeout = Some(GRACE);
+                }
+                match self.follow(request, &seen, lines).await {
+                    Err(error) if matches!(error.kind, ErrorKind::Timeout { .. }) && overdue.is_none() => {
+                        let stop = Request::new(unit::stop(id));
+                        // If this fails the work goes on; the next run finds it.
+                        let _ = self.link.host.apply(&self.permit, &self.link.place.1, stop).await;
+                        overdue = Some(error);
+                    }
                     Ok(response) if again && response.status == NOT_OURS => {
                         again = false;
                         match self.link.take_back(&self.permit, &response).await? {
@@ -219,9 +267,11 @@ impl Applier<'_> {
                         }
                     }
                     // Whatever came through shows that the link was there again.
-                    Err(_) if seen.load(Ordering::Relaxed) > before => patience = self.link.patience(),
+                    Err(error) if error.is_unreachable() && seen.load(Ordering::Relaxed) > before => {
+                        patience = self.link.patience()
+                    }
                     Err(error) if patience.again(&error).await => {}
-                    result => return result,
+                    result => return overdue.map_or(result, Err),
                 }
             }
         };
@@ -326,6 +376,22 @@ impl Applier<'_> {
         let response = self.link.apply_once(&self.permit, request).await?;
         check("put back the previous files", &response)?;
         Ok(response.stdout_text().into_owned())
+    }
+}
+
+/// The output of a script that was given a secret may quote it.
+fn kept_back(failure: Failure, shell: &Shell) -> Failure {
+    if !shell.payload.is_sensitive() {
+        return failure;
+    }
+    let status = failure.status.map_or_else(String::new, |s| format!(": status {s}"));
+    Failure {
+        message: format!(
+            "{}{status}; what it printed is kept back, since it was given a secret",
+            shell.summary
+        ),
+        detail: None,
+        ..failure
     }
 }
 

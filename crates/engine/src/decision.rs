@@ -62,6 +62,14 @@ impl Change {
         }
     }
 
+    /// Its scripts that are given secrets.
+    pub(crate) fn secretive(&self) -> impl Iterator<Item = &crate::step::Shell> {
+        self.steps.iter().filter_map(|step| match step {
+            Step::Shell(shell) if shell.payload.is_sensitive() => Some(shell),
+            _ => None,
+        })
+    }
+
     /// The same, with a difference to show.
     #[must_use]
     pub fn differs(mut self, what: impl Into<String>, before: Shown, after: Shown) -> Self {

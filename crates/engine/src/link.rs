@@ -5,7 +5,7 @@ use crate::emit::Emitter;
 use crate::journal::{Journal, Record};
 use crate::memory::Place;
 use crate::options::CancelHandle;
-use crate::shell::{frame, split_frames};
+use crate::shell::{frame, split_frames, text_of};
 use crate::site::lock::{self, Owner};
 use crate::site::once;
 use crate::sites::Sites;
@@ -107,7 +107,7 @@ impl Link<'_> {
                 result => break result?,
             }
         };
-        let output = response.stdout_text();
+        let output = text_of(&response.stdout);
         let entered = split_frames(&output)
             .ok()
             .and_then(|frames| lock::parse(frames.first()?.text).ok());

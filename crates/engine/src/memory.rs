@@ -14,6 +14,8 @@ pub(crate) type Place = (Arc<str>, Identity);
 pub(crate) struct Memory {
     places: HashMap<Place, Answers>,
     blank: Answers,
+    /// What check mode left undone, for places that are looked at later: machine, task, touches.
+    pending: Vec<(String, String, Vec<Touch>)>,
 }
 
 impl Memory {
@@ -23,13 +25,20 @@ impl Memory {
         Self {
             places: HashMap::new(),
             blank,
+            pending: Vec::new(),
         }
     }
 
     /// The answers at `place`.
     pub fn at(&mut self, place: &Place) -> &mut Answers {
-        let blank = &self.blank;
-        self.places.entry(place.clone()).or_insert_with(|| blank.clone())
+        let (blank, pending) = (&self.blank, &self.pending);
+        self.places.entry(place.clone()).or_insert_with(|| {
+            let mut answers = blank.clone();
+            for (_, task, touches) in pending.iter().filter(|(machine, ..)| **machine == *place.0) {
+                answers.add_pending(task.clone(), touches.clone());
+            }
+            answers
+        })
     }
 
     /// Notes how a task ended, for the conditions of later ones.
@@ -42,6 +51,8 @@ impl Memory {
 
     /// Notes a change that check mode left undone on `machine`.
     pub fn add_pending(&mut self, machine: &str, task: &str, touches: &[Touch]) {
+        self.pending
+            .push((machine.to_owned(), task.to_owned(), touches.to_vec()));
         for ((name, _), answers) in &mut self.places {
             if name.as_ref() == machine {
                 answers.add_pending(task.to_owned(), touches.to_vec());

@@ -163,7 +163,7 @@ impl Job<'_> {
                     || self.inventory.host(group).is_some()
             })
             .collect();
-        if known.is_empty() {
+        if known.iter().all(|part| part.starts_with(['!', '&'])) {
             return Vec::new();
         }
         match self.inventory.select(&known.join(":")) {
@@ -359,8 +359,9 @@ fn start_at(plays: &mut [PreparedPlay], options: &RunOptions, problems: &mut Dia
         // All hosts of a play have the same roles, so the place is looked for by role and name.
         let place = play.hosts.values().find_map(|part| {
             part.roles.iter().enumerate().find_map(|(role, r)| {
-                let task = r.tasks.iter().find(|t| pattern.is_match(&t.name))?;
-                Some((role, task.name.clone()))
+                let at = r.tasks.iter().position(|t| pattern.is_match(&t.name))?;
+                let from: Vec<Arc<str>> = r.tasks[at..].iter().map(|t| t.name.clone()).collect();
+                Some((role, from))
             })
         });
         if found {
@@ -370,11 +371,12 @@ fn start_at(plays: &mut [PreparedPlay], options: &RunOptions, problems: &mut Dia
             for (number, role) in part.roles.iter_mut().enumerate() {
                 names.extend(role.tasks.iter().map(|t| t.name.to_string()));
                 match &place {
-                    Some((at, name)) if number == *at => {
+                    Some((at, from)) if number == *at => {
+                        // A host without that task starts at the next one that it has.
                         let skip = role
                             .tasks
                             .iter()
-                            .position(|t| t.name == *name)
+                            .position(|t| from.contains(&t.name))
                             .unwrap_or(role.tasks.len());
                         role.tasks.drain(..skip);
                     }

@@ -69,15 +69,16 @@ impl Prepared {
     pub fn resume(&mut self, run: &RunSummary) -> usize {
         let mut left_out = 0;
         for play in &mut self.plays {
+            let key = play.key();
             for (host, part) in &mut play.hosts {
-                if run.completed(host, &play.name) {
+                if run.completed(host, &key) {
                     for role in &mut part.roles {
                         left_out += role.tasks.len();
                         role.tasks.clear();
                     }
                     continue;
                 }
-                let Some((role, task, done)) = run.position(host, &play.name) else {
+                let Some((role, task, done)) = run.position(host, &key) else {
                     continue;
                 };
                 let Some(at) = part.roles.iter().position(|r| r.name == role) else {
@@ -104,6 +105,21 @@ impl Prepared {
 }
 
 impl PreparedPlay {
+    /// Whether a task of another host is carried out on `machine`.
+    pub(crate) fn delegates_to(&self, machine: &str) -> bool {
+        let mut tasks = self
+            .hosts
+            .values()
+            .flat_map(|h| &h.roles)
+            .flat_map(|r| r.tasks.iter().chain(&r.handlers));
+        tasks.any(|t| t.delegate_to.as_deref() == Some(machine))
+    }
+
+    /// What the journal calls it: unique in a run of several playbooks.
+    pub(crate) fn key(&self) -> String {
+        format!("{}: {}", self.playbook, self.name)
+    }
+
     /// The playbook it belongs to.
     pub fn playbook(&self) -> &str {
         &self.playbook

@@ -33,7 +33,12 @@ pub(crate) fn shell(step: &Shell) -> Rendered {
         format!("(\n{}\n) </dev/null", step.script)
     } else {
         // head reads no byte more than it is told, so what follows in the payload stays for the next step.
-        format!("head -c {} | (\n{}\n)", payload.len(), step.script)
+        // What the script leaves unread is read all the same, so that the next step finds its own.
+        format!(
+            "head -c {} | (\n(\n{}\n)\ns=$?\ncat >/dev/null\nexit $s\n)",
+            payload.len(),
+            step.script
+        )
     };
     Rendered { fragment, payload }
 }
@@ -55,7 +60,12 @@ pub(crate) fn write_files(step: &WriteFiles, sources: &[ContentSource<'_>], keep
     }
     if let Some(role) = keep_for {
         for file in &step.files {
-            out.push_str(&undo::keep(role, &file.path));
+            // Only root may write where predecessors are kept.
+            let _ = write!(
+                out,
+                "if [ \"$(id -u)\" = 0 ]; then\n{}fi\n",
+                undo::keep(role, &file.path)
+            );
         }
     }
     for (index, file) in step.files.iter().enumerate() {
@@ -264,6 +274,17 @@ mod tests {
         let (status, err) = run(&write_files(&step, &sources(&step), None));
         assert_ne!(status, 0);
         assert!(err.contains("/nonexistent/folder"), "{err}");
+    }
+
+    #[test]
+    fn what_a_step_leaves_unread_is_not_the_next_ones() {
+        let first = shell(&Shell::new("", "true").reading(Content::public(vec![b'A'; 200_000])));
+        let second = shell(&Shell::new("", "cat >&2").reading(Content::public("BBBB")));
+        let both = Rendered {
+            fragment: format!("{}\n{}", first.fragment, second.fragment),
+            payload: [first.payload, second.payload].concat().into(),
+        };
+        assert_eq!(run(&both).1, "BBBB");
     }
 
     #[test]

@@ -138,6 +138,7 @@ impl Engine {
             rollback: self.options.rollback,
             journal: journal.map(|(j, _)| j.clone()),
             past: journal.map(|(_, p)| p.clone()).unwrap_or_default(),
+            paid: Mutex::default(),
             sites: Sites::new(owner(journal.map(|(j, _)| j.run()))),
             running: Mutex::default(),
         };
@@ -204,9 +205,8 @@ impl Engine {
             if shared.cancel.is_cancelled() {
                 return false;
             }
-            let rate = lost * 100 / hosts.len();
             if let Some(limit) = play.max_fail_percentage
-                && rate > usize::from(limit)
+                && lost * 100 > usize::from(limit) * hosts.len()
             {
                 shared.emitter.send(EventKind::Warning {
                     host: None,
@@ -262,6 +262,15 @@ fn owner(run: Option<&str>) -> Owner {
             .map(|t| t.trim().to_owned())
             .unwrap_or_default()
     };
+    // A process is known to be gone only where the same processes are seen: same boot, same namespace, same user.
+    let namespace = std::fs::read_link("/proc/self/ns/pid").map_or_else(|_| String::new(), |l| l.display().to_string());
+    let status = read("/proc/self/status");
+    let user_id = status
+        .lines()
+        .find_map(|l| l.strip_prefix("Uid:"))
+        .and_then(|l| l.split_whitespace().next())
+        .unwrap_or_default()
+        .to_owned();
     let now = jiff::Timestamp::now();
     let user = ["SUDO_USER", "LOGNAME", "USER"]
         .iter()
@@ -280,7 +289,13 @@ fn owner(run: Option<&str>) -> Owner {
         ),
         user,
         controller: read("/proc/sys/kernel/hostname"),
-        machine: read("/etc/machine-id"),
+        machine: [
+            read("/etc/machine-id"),
+            read("/proc/sys/kernel/random/boot_id"),
+            namespace,
+            user_id,
+        ]
+        .join("/"),
         pid: std::process::id(),
         since: now.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
     }

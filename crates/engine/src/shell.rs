@@ -32,8 +32,7 @@ pub fn quote_all<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
 }
 
 /// A fragment that runs `fragment` and prints its text output as a frame: `STATUS LENGTH` on a line, then the text.
-/// Trailing newlines are dropped, as by any command substitution; standard error joins the text when the status is
-/// not 0, so that an error message has something to say. Read back by [`split_frames`].
+/// Trailing newlines are dropped, as by any command substitution; standard error joins the text. Read back by [`split_frames`].
 pub fn frame(fragment: &str) -> String {
     let mut out = String::with_capacity(fragment.len() + 96);
     let _ = write!(
@@ -41,6 +40,16 @@ pub fn frame(fragment: &str) -> String {
         "o=$({{ {fragment}\n}} 2>&1)\ns=$?\nprintf '%s %s\\n%s\\n' \"$s\" \"${{#o}}\" \"$o\"\n"
     );
     out
+}
+
+/// The text of `bytes` with every byte that is not UTF-8 as `?`: as many bytes as came, so that lengths still fit.
+pub fn text_of(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend(chunk.invalid().iter().map(|_| '?'));
+    }
+    text
 }
 
 /// One frame: the exit status of its fragment, and its text.
@@ -128,6 +137,19 @@ mod tests {
             frames,
             [Frame { status: 0, text: "one" }, Frame { status: 0, text: "" }]
         );
+    }
+
+    #[test]
+    fn what_is_not_utf8_spoils_no_frame() {
+        let script = [frame("printf '\\351'"), frame("echo two")].concat();
+        let out = Command::new("sh")
+            .env("LC_ALL", "C")
+            .args(["-c", &script])
+            .output()
+            .expect("sh runs");
+        let text = text_of(&out.stdout);
+        let frames = split_frames(&text).expect("whole");
+        assert_eq!((frames[0].text, frames[1].text), ("?", "two"));
     }
 
     #[test]

@@ -26,6 +26,13 @@ struct Site {
     heart: JoinHandle<()>,
 }
 
+impl Drop for Site {
+    /// Whoever drops a run half-way gives no more signs of life.
+    fn drop(&mut self) {
+        self.heart.abort();
+    }
+}
+
 impl Sites {
     pub fn new(owner: Owner) -> Self {
         Self {
@@ -83,9 +90,8 @@ impl Sites {
             kept: kept.into_iter().collect(),
             heart,
         };
-        if let Some(earlier) = self.lock().insert(place.clone(), site) {
-            earlier.heart.abort();
-        }
+        // Two tasks may come to a machine at once, its own and one delegated to it.
+        self.lock().entry(place.clone()).or_insert(site);
     }
 
     /// Long work to be removed when `place` is left.
@@ -114,10 +120,23 @@ impl Sites {
 
     /// Lets go of all machines, several at once.
     pub async fn leave(&self, gate: &Gate) {
+        let sites: Vec<(Place, Site)> = self.lock().drain().collect();
+        self.part(gate, sites).await;
+    }
+
+    /// Lets go of one machine, so that nobody waits for it longer than need be.
+    pub async fn leave_machine(&self, gate: &Gate, machine: &str) {
+        let sites: Vec<(Place, Site)> = self
+            .lock()
+            .extract_if(|(name, _), _| name.as_ref() == machine)
+            .collect();
+        self.part(gate, sites).await;
+    }
+
+    async fn part(&self, gate: &Gate, sites: Vec<(Place, Site)>) {
         let Ok(permit) = gate.permit() else {
             return;
         };
-        let sites = std::mem::take(&mut *self.lock());
         let partings = sites.into_iter().map(|((_, identity), site)| async move {
             site.heart.abort();
             let script = lock::leave(&self.owner, &site.units, &site.undo);

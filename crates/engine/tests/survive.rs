@@ -94,7 +94,7 @@ async fn a_run_is_continued_where_each_host_stood() {
     bench.run(&book(true), RunOptions::default()).await;
     let past = bench.past();
     let run = past.unfinished().expect("failed");
-    assert!(run.completed("h2", "p") && !run.completed("h1", "p"));
+    assert!(run.completed("h2", "b: p") && !run.completed("h1", "b: p"));
     let report = bench.resume(&book(false), run).await;
     let tasks: Vec<&str> = report.hosts["h1"].tasks.iter().map(|t| t.id.task.as_str()).collect();
     assert_eq!(tasks, ["two", "three"]);
@@ -369,4 +369,69 @@ async fn work_that_a_killed_run_left_is_found_attached_to_and_counted() {
     assert_eq!(bench.read("h1", "told"), "told\n");
     assert!(bench.past().units.is_empty() && bench.past().owed.is_empty());
     assert_eq!(bench.sites(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_failing_health_check_has_the_service_started_on_the_previous_file() {
+    let bench = Bench::new(&["h1"]).with_journal();
+    std::fs::create_dir_all(bench.root().join("h1")).expect("made");
+    let book = |content| {
+        Playbook::new("b", "").play(Play::new("p", "all").role(role("r", move |cx, out| {
+            let (config, state) = (cx.path("config"), cx.path("state"));
+            let write = Config {
+                path: config.clone(),
+                content,
+            };
+            out.tasks
+                .push(Task::new("configure", write).notify("restart").notify("look"));
+            // It comes up on anything, but it is only well on what is good.
+            let restart = toy::Start {
+                config,
+                state: state.clone(),
+            };
+            out.handlers.push(Task::new("restart", restart));
+            out.handlers.push(Task::new("look", toy::Well { state }));
+        })))
+    };
+    assert_eq!(
+        bench.run(&book("good"), RunOptions::default()).await.outcome(),
+        RunOutcome::Ok
+    );
+    let report = bench.run(&book("sick"), RunOptions::default()).await;
+    assert_eq!(report.outcome(), RunOutcome::Failed);
+    assert_eq!(
+        (bench.read("h1", "config"), bench.read("h1", "state")),
+        ("good\n".into(), "good\n".into())
+    );
+    assert_eq!(bench.sites(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn what_was_decided_and_not_begun_is_not_taken_for_done() {
+    let bench = Bench::new(&["h1"]).with_journal();
+    let cancel = CancelHandle::new();
+    let book = |handle: Option<CancelHandle>| {
+        Playbook::new("b", "").play(Play::new("p", "all").role(role("r", move |cx, out| {
+            out.tasks
+                .push(Task::new("one", Put::new(cx.path("one"), "x")).notify("tell"));
+            out.tasks.push(Task::new("two", toy::Cancels(handle.clone())));
+            out.tasks.push(Task::new("three", Put::new(cx.path("three"), "x")));
+            out.handlers
+                .push(Task::new("tell", Put::append(cx.path("told"), "told")));
+        })))
+    };
+    let interrupted = book(Some(cancel.clone()));
+    let report = bench
+        .run_with(&interrupted, RunOptions::default(), &cancel, |_| {})
+        .await;
+    assert_eq!(report.outcome(), RunOutcome::Interrupted);
+    assert!(!bench.exists("h1", "one"));
+    let past = bench.past();
+    assert!(past.owed.is_empty());
+    let run = past.unfinished().expect("interrupted");
+    assert_eq!(run.position("h1", "b: p"), Some(("r", "one", false)));
+    bench.resume(&book(None), run).await;
+    for name in ["one", "three", "told"] {
+        assert!(bench.exists("h1", name), "{name}");
+    }
 }

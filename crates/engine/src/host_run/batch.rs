@@ -50,11 +50,11 @@ impl<'r> Item<'r> {
     }
 
     /// What the journal says before the change is carried out.
-    fn intent(&self) -> Option<Record> {
+    fn intent(&self, play: &str) -> Option<Record> {
         match &self.what {
             What::Change { task, .. } => Some(Record::Intent {
                 host: self.id.host.clone(),
-                play: self.id.play.clone(),
+                play: play.to_owned(),
                 role: self.id.role.clone(),
                 task: self.id.task.clone(),
                 notify: task.notifies().map(str::to_owned).collect(),
@@ -117,10 +117,13 @@ impl HostRun<'_> {
             }
         }
         let fallback = first.unwrap_or_else(|| batch[0].id.clone());
+        // Until it is carried out, this is where the host stands.
+        let further = self.stopped_at.replace((fallback.role.clone(), fallback.task.clone()));
         self.enter_for_change(&fallback, &place).await?;
         let host = self.host(&fallback, &place.0).await?;
         if let Some(journal) = shared.journal.as_deref() {
-            journal.promise_all(batch.iter().filter_map(Item::intent));
+            let play = self.play.key();
+            journal.promise_all(batch.iter().filter_map(|item| item.intent(&play)));
         }
         let keep_for = self.keep_for();
         let results = {
@@ -149,24 +152,30 @@ impl HostRun<'_> {
                     self.finished(&item.id, *status, reason.clone(), None, None, false, item.began);
                 }
                 What::Change { task, change, .. } => match results.next() {
-                    Some(Ok(())) => self.finished(
-                        &item.id,
-                        TaskStatus::Changed,
-                        change.summary.clone(),
-                        Some((task, change)),
-                        None,
-                        false,
-                        item.began,
-                    ),
-                    Some(Err(mut failure)) => {
+                    Some(Ok(())) => {
+                        if task.resource.judges() {
+                            self.last_judged = Some((place.clone(), change.clone()));
+                        }
+                        self.finished(
+                            &item.id,
+                            TaskStatus::Changed,
+                            change.summary.clone(),
+                            Some((task, change)),
+                            None,
+                            false,
+                            item.began,
+                        )
+                    }
+                    Some(Err(failed)) => {
                         // Handlers of what was not done are not owed.
-                        self.withdraw(&batch, item);
+                        self.withdraw(&batch, item, failed.perhaps_done);
+                        let mut failure = failed.failure;
                         self.roll_back(task, &place, Some(change), &mut failure).await;
                         let failure = if task.no_log { censored(failure) } else { failure };
                         return Err(self.task_failed(&item.id, failure, item.began));
                     }
                     None => {
-                        self.withdraw(&batch, item);
+                        self.withdraw(&batch, item, false);
                         let failure = plain_failure("the target ended before it came to this task".to_owned());
                         return Err(self.task_failed(&item.id, failure, item.began));
                     }
@@ -174,7 +183,14 @@ impl HostRun<'_> {
             }
         }
         self.owed.clone_from(&self.notified);
+        self.stopped_at = further;
         Ok(())
+    }
+
+    /// The first change that is not carried out yet: role and task.
+    pub(super) fn first_undone(&self) -> Option<(String, String)> {
+        let item = self.batch.iter().find(|i| i.as_change().is_some())?;
+        Some((item.id.role.clone(), item.id.task.clone()))
     }
 
     /// Check mode: reports what would be done, and remembers what it would have touched.
@@ -202,17 +218,20 @@ impl HostRun<'_> {
     }
 
     /// Takes back the notifications of `failed` and of all that came after it in `batch`, unless an earlier task of
-    /// the batch made the same one. Notifications from before the batch stay.
-    fn withdraw(&mut self, batch: &[Item<'_>], failed: &Item<'_>) {
+    /// the batch made the same one. Notifications from before the batch stay, and those of `failed` too if it is
+    /// `perhaps_done`.
+    fn withdraw(&mut self, batch: &[Item<'_>], failed: &Item<'_>, perhaps_done: bool) {
         let mut done = Vec::new();
         let mut undone = Vec::new();
         let mut past = false;
         for item in batch {
-            past |= std::ptr::eq(item, failed);
+            let is_it = std::ptr::eq(item, failed);
+            past |= is_it && !perhaps_done;
             if let What::Change { task, .. } = &item.what {
                 let list = if past { &mut undone } else { &mut done };
                 list.extend(task.notify.iter().cloned());
             }
+            past |= is_it;
         }
         let (kept, dropped) = std::mem::take(&mut self.notified)
             .into_iter()

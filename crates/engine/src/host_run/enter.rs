@@ -7,7 +7,7 @@ use crate::compose::compose;
 use crate::journal::Record;
 use crate::memory::Place;
 use crate::question::Question;
-use crate::shell::{frame, split_frames};
+use crate::shell::{frame, split_frames, text_of};
 use crate::site::lock::{self, FoundUnit, UnitState};
 use crate::site::unit::Followed;
 use crate::text::sanitize;
@@ -122,7 +122,7 @@ impl HostRun<'_> {
                 Err(error) => return Err(self.lost(id, &place.0, &error)),
             }
         };
-        let output = response.stdout_text();
+        let output = text_of(&response.stdout);
         // The first frame is ours; what follows is the answers.
         let head = split_frames(&output)
             .ok()
@@ -165,6 +165,10 @@ impl HostRun<'_> {
             });
         }
         for unit in units {
+            if unit.id.starts_with(&format!("{}-", shared.sites.run())) {
+                // Another host's task of this very run, delegated to this machine.
+                continue;
+            }
             if shared.past.taken.contains(&unit.id) && unit.state != UnitState::Running {
                 shared.sites.drop_unit(place, &unit.id);
                 continue;
@@ -197,7 +201,7 @@ impl HostRun<'_> {
                     drop(sender);
                     result
                 };
-                tokio::join!(work, self.forward(receiver, &own, false)).0
+                tokio::join!(work, self.forward(receiver, &own, self.is_silent(&own))).0
             };
             self.running().remove(&own.host);
             let status = match result {
@@ -210,6 +214,7 @@ impl HostRun<'_> {
                 unit: unit.id.clone(),
                 status,
             });
+            shared.sites.drop_unit(place, &unit.id);
             if status == 0 {
                 self.adopted.push((own.role, own.task));
             } else {
@@ -223,6 +228,13 @@ impl HostRun<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether the output of that task must not be shown; of a task that nobody knows it is not.
+    fn is_silent(&self, id: &TaskId) -> bool {
+        let roles = self.part.roles.iter().filter(|r| r.name == id.role);
+        let mut tasks = roles.flat_map(|r| r.tasks.iter().chain(&r.handlers));
+        tasks.find(|t| t.name() == id.task).is_none_or(|t| t.no_log)
     }
 
     pub(super) fn warn(&self, message: String) {
@@ -254,7 +266,7 @@ impl HostRun<'_> {
                 }
             }
         };
-        self.memory.learn(place, &composed, &response.stdout_text());
+        self.memory.learn(place, &composed, &text_of(&response.stdout));
         Ok(())
     }
 }

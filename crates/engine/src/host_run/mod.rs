@@ -23,8 +23,8 @@ use batch::Item;
 use mosip_prov_events::{EventKind, Failure, TaskId, TaskStatus};
 use mosip_prov_transport::{Gate, Host};
 pub(crate) use once::OnceBoard;
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// What all hosts of a run share.
@@ -41,6 +41,8 @@ pub(crate) struct Shared {
     pub journal: Option<Arc<Journal>>,
     /// What earlier runs left.
     pub past: Past,
+    /// Handlers of earlier runs that this one has settled: host, role, handler.
+    pub paid: Mutex<BTreeSet<(String, String, String)>>,
     /// The machines whose lock is ours.
     pub sites: Sites,
     /// What is being carried out where, for the operator who interrupts.
@@ -76,6 +78,10 @@ pub(crate) struct HostRun<'r> {
     role: usize,
     /// Files that the role has replaced, in order.
     replaced: Vec<String>,
+    /// The last change of the role that judges: what brings the service up.
+    last_judged: Option<(Place, Change)>,
+    /// Handlers that an earlier run owed.
+    inherited: Vec<Arc<str>>,
     /// Tasks whose work an earlier run left and this one saw end well: role and name.
     adopted: Vec<(String, String)>,
     /// The task at which the host's way ended: role and name.
@@ -86,7 +92,6 @@ pub(crate) struct HostRun<'r> {
 #[derive(Clone, Copy)]
 struct Position<'r> {
     role: usize,
-    index: usize,
     task: &'r Task,
     handler: bool,
 }
@@ -118,6 +123,8 @@ impl<'r> HostRun<'r> {
             owed: Vec::new(),
             role: 0,
             replaced: Vec::new(),
+            last_judged: None,
+            inherited: Vec::new(),
             adopted: Vec::new(),
             stopped_at: None,
         }
@@ -131,9 +138,8 @@ impl<'r> HostRun<'r> {
             .iter()
             .enumerate()
             .flat_map(|(role, r)| {
-                r.tasks.iter().enumerate().map(move |(index, task)| Position {
+                r.tasks.iter().map(move |task| Position {
                     role,
-                    index,
                     task,
                     handler: false,
                 })
@@ -143,6 +149,13 @@ impl<'r> HostRun<'r> {
             Ok(()) => End::Complete,
             Err(end) => end,
         };
+        if end != End::Complete
+            && let Some(undone) = self.first_undone()
+        {
+            // Decided and never begun: nothing came of it, and nobody is owed anything for it.
+            self.stopped_at = Some(undone);
+            self.notified.clone_from(&self.owed);
+        }
         if end != End::Complete && !self.notified.is_empty() && self.shared.gate.is_open() {
             let names: Vec<&str> = self.notified.iter().map(AsRef::as_ref).collect();
             self.shared.emitter.send(EventKind::Warning {
@@ -158,10 +171,14 @@ impl<'r> HostRun<'r> {
                 ),
             });
         }
+        if !self.play.delegates_to(&self.name) {
+            // Nobody who waits for this machine waits for the others.
+            self.shared.sites.leave_machine(&self.shared.gate, &self.name).await;
+        }
         if let Some(journal) = self.shared.journal.as_deref() {
             journal.note(Record::HostEnded {
                 host: self.name.to_string(),
-                play: self.play.name.clone(),
+                play: self.play.key(),
                 complete: end == End::Complete,
                 stopped_at: self.stopped_at.take().filter(|_| end != End::Complete),
             });
@@ -179,17 +196,18 @@ impl<'r> HostRun<'r> {
         for (number, role) in self.part.roles.iter().enumerate() {
             self.role = number;
             self.replaced.clear();
+            self.last_judged = None;
             self.owe(role);
             while let Some(position) = all.get(next).filter(|p| p.role == number) {
                 self.task(*position, &all[next..]).await?;
                 next += 1;
             }
             self.flush().await?;
-            for (index, handler) in role.handlers.iter().enumerate() {
+            // A handler may notify another, also one that stands before it.
+            for handler in (0..=role.handlers.len()).flat_map(|_| &role.handlers) {
                 if self.notified.iter().any(|n| n.as_ref() == handler.name()) {
                     let position = Position {
                         role: number,
-                        index,
                         task: handler,
                         handler: true,
                     };
@@ -217,6 +235,7 @@ impl<'r> HostRun<'r> {
             .shared
             .past
             .owed_to(&self.name, &role.name)
+            .filter(|handler| !self.is_paid(&role.name, handler))
             .map(str::to_owned)
             .collect();
         for name in owed {
@@ -227,6 +246,7 @@ impl<'r> HostRun<'r> {
                     role.name
                 ));
                 self.notified.push(name.clone());
+                self.inherited.push(name.clone());
                 self.owed.push(name);
             } else {
                 self.settle(&name);
@@ -234,8 +254,19 @@ impl<'r> HostRun<'r> {
         }
     }
 
+    /// Whether this run has settled that handler already.
+    fn is_paid(&self, role: &str, handler: &str) -> bool {
+        let paid = self.shared.paid.lock().unwrap_or_else(PoisonError::into_inner);
+        paid.contains(&(self.name.to_string(), role.to_owned(), handler.to_owned()))
+    }
+
     /// Notes that a handler of the present role is not owed any more.
     fn settle(&self, handler: &str) {
+        self.shared.paid.lock().unwrap_or_else(PoisonError::into_inner).insert((
+            self.name.to_string(),
+            self.role_name().to_owned(),
+            handler.to_owned(),
+        ));
         self.promise(Record::HandlerSettled {
             host: self.name.to_string(),
             role: self.role_name().to_owned(),
@@ -313,6 +344,10 @@ impl<'r> HostRun<'r> {
                 self.notify(task);
                 self.note(&id, TaskStatus::Changed);
                 self.batch.push(Item::change(id, place, task, change, began));
+                if !self.shared.gate.is_open() {
+                    // The next decision is to know what this one would have touched.
+                    self.flush().await?;
+                }
             }
             Decided::Change(change) => {
                 self.flush().await?;
@@ -334,7 +369,7 @@ impl<'r> HostRun<'r> {
         }
         self.promise(Record::Intent {
             host: id.host.clone(),
-            play: id.play.clone(),
+            play: self.play.key(),
             role: id.role.clone(),
             task: id.task.clone(),
             notify: task.notify.iter().map(ToString::to_string).collect(),

@@ -10,7 +10,10 @@ use tokio::sync::watch;
 
 /// Which of a batch's tasks that run once are being done, and by whom.
 #[derive(Default)]
-pub(crate) struct OnceBoard(Mutex<HashMap<(usize, usize), Claimed>>);
+pub(crate) struct OnceBoard(Mutex<HashMap<Key, Claimed>>);
+
+/// Role, task, and whether it is a handler: task lists may differ from host to host.
+type Key = (String, String, bool);
 
 struct Claimed {
     by: Arc<str>,
@@ -23,7 +26,7 @@ enum Claim {
 }
 
 impl OnceBoard {
-    fn claim(&self, key: (usize, usize), host: &Arc<str>) -> Claim {
+    fn claim(&self, key: Key, host: &Arc<str>) -> Claim {
         let mut board = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(claimed) = board.get(&key) {
             return Claim::Others(claimed.by.clone(), claimed.done.clone());
@@ -45,11 +48,13 @@ impl<'r> HostRun<'r> {
         began: Instant,
     ) -> Result<(), End> {
         let board = self.board;
-        match board.claim((position.role, position.index), &self.name) {
+        match board.claim((id.role.clone(), id.task.clone(), id.handler), &self.name) {
             Claim::Mine(sender) => {
                 let result = Box::pin(self.solo(position, id, place, ahead, began)).await;
-                // Nobody may be waiting; then there is nobody to tell.
-                let _ = sender.send(Some(result.is_ok()));
+                if result != Err(End::Cancelled) {
+                    // Nobody may be waiting; then there is nobody to tell.
+                    let _ = sender.send(Some(result.is_ok()));
+                }
                 result
             }
             Claim::Others(by, mut done) => {
@@ -57,6 +62,9 @@ impl<'r> HostRun<'r> {
                     Ok(value) => *value,
                     Err(_) => None,
                 };
+                if self.shared.cancel.is_cancelled() && outcome != Some(true) {
+                    return Err(End::Cancelled);
+                }
                 if outcome == Some(true) {
                     self.note(&id, TaskStatus::Ok);
                     self.finished(

@@ -1,6 +1,6 @@
 //! Putting back what a role replaced, when a service does not come up on it.
 
-use super::HostRun;
+use super::{HostRun, censored};
 use crate::apply::{Applier, ApplyError};
 use crate::decision::Change;
 use crate::memory::Place;
@@ -19,6 +19,10 @@ impl HostRun<'_> {
         failure: &mut Failure,
     ) {
         let shared = self.shared;
+        // A health check that fails brings nothing up by itself: what was started before it is started again.
+        let last = self.last_judged.take();
+        let last = last.as_ref().filter(|(at, _)| at == place).map(|(_, change)| change);
+        let change = change.or(last);
         let kept = !self.replaced.is_empty() || shared.sites.keeps(&place.0, self.role_name());
         if !task.resource.judges() || !kept {
             return;
@@ -46,8 +50,12 @@ impl HostRun<'_> {
                 timeout: shared.command_timeout,
                 keep_for: None,
             };
+            let text = |error: &ApplyError| text(error, task.no_log);
             match applier.restore(&role).await {
-                Err(error) => Err(format!("the previous files could not be put back: {}", text(&error))),
+                Err(error) => Err((
+                    false,
+                    format!("the previous files could not be put back: {}", text(&error)),
+                )),
                 Ok(restored) => {
                     let files = restored.lines().collect::<Vec<_>>().join(", ");
                     match change {
@@ -66,9 +74,12 @@ impl HostRun<'_> {
                                     "the previous files were put back ({files}), and it worked again: {}",
                                     change.summary
                                 )),
-                                Err(error) => Err(format!(
-                                    "the previous files were put back ({files}), but it still fails: {}",
-                                    text(&error)
+                                Err(error) => Err((
+                                    true,
+                                    format!(
+                                        "the previous files were put back ({files}), but it still fails: {}",
+                                        text(&error)
+                                    ),
                                 )),
                             }
                         }
@@ -77,14 +88,25 @@ impl HostRun<'_> {
             }
         };
         self.memory.forget_machine(&place.0);
-        let (Ok(message) | Err(message)) = outcome;
+        let (restored, message) = match outcome {
+            Ok(message) => (true, message),
+            Err((restored, message)) => (restored, message),
+        };
         self.warn(message.clone());
+        if task.no_log {
+            *failure = censored(failure.clone());
+        }
         note(failure, &message);
-        // What was notified for the sake of the files is not owed any more.
-        let names = std::mem::take(&mut self.notified);
-        self.owed.clear();
-        for name in &names {
-            self.settle(name);
+        if restored {
+            // What was notified for the sake of the files is not owed any more; what earlier runs owe is.
+            let (kept, dropped): (Vec<_>, Vec<_>) = std::mem::take(&mut self.notified)
+                .into_iter()
+                .partition(|name| self.inherited.contains(name));
+            self.owed.clone_from(&kept);
+            self.notified = kept;
+            for name in &dropped {
+                self.settle(name);
+            }
         }
     }
 }
@@ -94,8 +116,9 @@ fn note(failure: &mut Failure, message: &str) {
     failure.message.push_str(message);
 }
 
-fn text(error: &ApplyError) -> String {
+fn text(error: &ApplyError, no_log: bool) -> String {
     match error {
+        ApplyError::Step(_) if no_log => "what it printed is kept back".to_owned(),
         ApplyError::Step(failure) => failure.message.clone(),
         ApplyError::Transport(error) => error.to_string(),
     }

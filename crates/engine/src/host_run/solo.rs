@@ -1,7 +1,7 @@
 //! Tasks that are carried out on their own: long ones, those that are tried again, those on another machine.
 
 use super::batch::replaced_by;
-use super::{Decided, End, HostRun, Position};
+use super::{Decided, End, HostRun, Position, censored};
 use crate::apply::{Applier, ApplyError};
 use crate::decision::Change;
 use crate::journal::Record;
@@ -40,21 +40,20 @@ impl<'r> HostRun<'r> {
                 }
                 Decided::Change(change) => match self.attempt(task, &id, &place, &change, began).await? {
                     Ok(()) => return Ok(()),
-                    Err(failure) => failure,
+                    Err(failure) => (failure, Some(change)),
                 },
-                Decided::Failed(mut failure) => {
-                    self.roll_back(task, &place, None, &mut failure).await;
-                    failure
-                }
+                Decided::Failed(failure) => (failure, None),
             };
+            let (mut failure, change) = failure;
             let Some(retries) = task.retries.filter(|_| attempt < attempts) else {
+                self.roll_back(task, &place, change.as_ref(), &mut failure).await;
                 return self.failed(&id, task, failure, began);
             };
             self.shared.emitter.send(EventKind::TaskRetried {
                 task: id.clone(),
                 attempt,
                 attempts,
-                error: failure,
+                error: if task.no_log { censored(failure) } else { failure },
             });
             attempt += 1;
             self.shared.cancel.sleep(retries.delay).await;
@@ -76,7 +75,10 @@ impl<'r> HostRun<'r> {
     ) -> Result<(), End> {
         match self.attempt(task, &id, place, &change, began).await? {
             Ok(()) => Ok(()),
-            Err(failure) => self.failed(&id, task, failure, began),
+            Err(mut failure) => {
+                self.roll_back(task, place, Some(&change), &mut failure).await;
+                self.failed(&id, task, failure, began)
+            }
         }
     }
 
@@ -101,7 +103,7 @@ impl<'r> HostRun<'r> {
                 let host = self.host(id, &place.0).await?;
                 self.promise(Record::Intent {
                     host: id.host.clone(),
-                    play: id.play.clone(),
+                    play: self.play.key(),
                     role: id.role.clone(),
                     task: id.task.clone(),
                     notify: task.notify.iter().map(ToString::to_string).collect(),
@@ -129,14 +131,18 @@ impl<'r> HostRun<'r> {
                     self.replaced.extend(replaced_by(change));
                 }
                 match result {
-                    Ok(()) => {}
-                    Err(ApplyError::Step(mut failure)) => {
+                    Ok(()) => {
+                        if task.resource.judges() {
+                            self.last_judged = Some((place.clone(), change.clone()));
+                        }
+                    }
+                    Err(ApplyError::Step(failure)) => {
+                        // What came before the step that failed is done, and so its handlers are owed.
                         for handler in &task.notify {
-                            if !self.notified.contains(handler) {
+                            if change.steps.len() == 1 && !self.notified.contains(handler) {
                                 self.settle(handler);
                             }
                         }
-                        self.roll_back(task, place, Some(change), &mut failure).await;
                         if shared.cancel.is_cancelled() {
                             let _ = self.failed(id, task, failure, began);
                             return Err(End::Cancelled);

@@ -73,7 +73,7 @@ impl HostRun<'_> {
         {
             journal.note(Record::TaskEnded {
                 host: id.host.clone(),
-                play: id.play.clone(),
+                play: self.play.key(),
                 role: id.role.clone(),
                 task: id.task.clone(),
                 handler: id.handler,

@@ -250,18 +250,27 @@ pub(crate) fn parse(output: &str) -> Result<Entered, String> {
 
 /// Gives a sign of life.
 pub(crate) fn renew(owner: &Owner) -> String {
+    format!("{BASE_IF_ANY}{}", sign_of_life(&owner.run))
+}
+
+/// Gives a sign of life of `run`, if the lock is its own; `$b` is set.
+pub(crate) fn sign_of_life(run: &str) -> String {
     format!(
-        "{BASE_IF_ANY}\
-exec 9>\"$b/mutex\"
+        "(
+[ -s \"$b/lock\" ] || exit 0
+{{ exec 9>\"$b/mutex\"; }} 2>/dev/null
 if command -v flock >/dev/null; then flock 9; fi
+# Whoever left in the meantime took mutex and folder away.
+[ \"$b/mutex\" -ef /proc/self/fd/9 ] || exit 0
 seen= who=
 if [ -s \"$b/lock\" ]; then {{ read -r seen; read -r who; }} <\"$b/lock\"; fi
 [ \"${{who%%\t*}}\" = {run} ] || exit 0
 read -r up _ </proc/uptime
 umask 077
 printf '%s\\n%s\\n' \"${{up%%.*}}\" \"$who\" >\"$b/lock.new\" && mv -f \"$b/lock.new\" \"$b/lock\"
+)
 ",
-        run = quote(&owner.run)
+        run = quote(run)
     )
 }
 
@@ -270,7 +279,11 @@ printf '%s\\n%s\\n' \"${{up%%.*}}\" \"$who\" >\"$b/lock.new\" && mv -f \"$b/lock
 pub(crate) fn leave(owner: &Owner, units: &[String], undo: &[String]) -> String {
     let mut drop: String = units
         .iter()
-        .map(|id| format!("rm -rf -- \"$b\"/units/{}\n", quote(id)))
+        .map(|id| {
+            let id = quote(id);
+            // Never that of work that goes on.
+            format!("if [ -f \"$b\"/units/{id}/status ] || ! kill -0 \"$(cat \"$b\"/units/{id}/pid 2>/dev/null)\" 2>/dev/null; then rm -rf -- \"$b\"/units/{id}; fi\n")
+        })
         .collect();
     for role in undo {
         drop.push_str(&super::undo::forget(role));
@@ -280,14 +293,21 @@ pub(crate) fn leave(owner: &Owner, units: &[String], undo: &[String]) -> String 
 {drop}\
 rm -rf -- \"$b\"/applied/{run}.*
 rmdir \"$b/units\" \"$b/applied\" 2>/dev/null
+n=0
+while [ -d \"$b\" ] && [ $n -lt 20 ]; do
+n=$((n + 1))
 (
-exec 9>\"$b/mutex\"
+{{ exec 9>\"$b/mutex\"; }} 2>/dev/null
 if command -v flock >/dev/null; then flock 9; fi
+[ \"$b/mutex\" -ef /proc/self/fd/9 ] || exit 95
 seen= who=
 if [ -s \"$b/lock\" ]; then {{ read -r seen; read -r who; }} <\"$b/lock\"; fi
 if [ \"${{who%%\t*}}\" = {run} ]; then rm -f \"$b/lock\"; fi
 if ! [ -e \"$b/lock\" ]; then rm -f \"$b/mutex\"; rmdir \"$b\" 2>/dev/null; fi
-)
+:
+) && break
+sleep 0.1
+done
 :
 ",
         run = quote(&owner.run)
@@ -381,12 +401,20 @@ mod tests {
         enter_as(&shell, "r1", None);
         let change = change_under_way(&shell, "r1", "sleep 1");
         let lock = shell.root.path().join("run/mosip-prov/lock");
-        let text = std::fs::read_to_string(&lock).expect("there");
-        let (up, rest) = text.split_once('\n').expect("two lines");
-        let old = up.parse::<u64>().expect("number").saturating_sub(LEASE.as_secs() + 60);
-        std::fs::write(&lock, format!("{old}\n{rest}")).expect("written");
-        assert!(enter_as(&shell, "r2", None).lock.is_err());
+        let grow_old = || {
+            let text = std::fs::read_to_string(&lock).expect("there");
+            let (up, rest) = text.split_once('\n').expect("two lines");
+            let old = up.parse::<u64>().expect("number").saturating_sub(LEASE.as_secs() + 60);
+            std::fs::write(&lock, format!("{old}\n{rest}")).expect("written");
+        };
+        grow_old();
+        assert!(enter_as(&shell, "r2", None).lock.is_err(), "the change is under way");
         change.wait_with_output().expect("ends");
+        assert!(
+            enter_as(&shell, "r2", None).lock.is_err(),
+            "its end is a sign of life too"
+        );
+        grow_old();
         assert_eq!(enter_as(&shell, "r2", None).lock, Ok(()));
     }
 

@@ -10,19 +10,21 @@ use crate::shell::quote;
 pub(crate) fn wrap(run: &str, id: &str, script: &str) -> String {
     let id = quote(id);
     let guard = super::lock::guard(run);
+    let alive = super::lock::sign_of_life(run);
     format!(
         "{BASE}\
 r=\"$b\"/applied/{id}
+cut_short() {{ cat \"$r/out\"; cat \"$r/err\" >&2; echo 'the change was cut short' >&2; exit 98; }}
 if [ -d \"$r\" ]; then
 i=0
 while ! [ -f \"$r/status\" ]; do
 if ! [ -f \"$r/pid\" ]; then
 i=$((i + 1))
-if [ $i -gt 50 ]; then echo 'the change was cut short' >&2; exit 98; fi
+if [ $i -gt 50 ]; then cut_short; fi
 sleep 0.1
 continue
 fi
-read -r p <\"$r/pid\" && kill -0 \"$p\" 2>/dev/null || [ -f \"$r/status\" ] || {{ echo 'the change was cut short' >&2; exit 98; }}
+read -r p <\"$r/pid\" && kill -0 \"$p\" 2>/dev/null || [ -f \"$r/status\" ] || cut_short
 sleep 0.2
 done
 else
@@ -38,7 +40,7 @@ sh -c 'echo $PPID' >\"$r/pid.new\" && mv \"$r/pid.new\" \"$r/pid\"
 echo $? >\"$r/status.new\"
 mv \"$r/status.new\" \"$r/status\"
 )
-fi
+{alive}fi
 cat \"$r/out\"
 cat \"$r/err\" >&2
 read -r s <\"$r/status\"

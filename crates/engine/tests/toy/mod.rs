@@ -255,6 +255,81 @@ impl Resource for Endless {
     }
 }
 
+/// Starts a make-believe service on whatever its configuration says.
+pub struct Start {
+    pub config: String,
+    pub state: String,
+}
+
+impl Resource for Start {
+    fn kind(&self) -> &'static str {
+        "start"
+    }
+    fn questions(&self) -> Vec<Question> {
+        Vec::new()
+    }
+    fn judges(&self) -> bool {
+        true
+    }
+    fn decide(&self, _: &Answers) -> Result<Decision, DecideError> {
+        let script = format!("cp '{}' '{}'", self.config, self.state);
+        let touched = Touch::Path(self.state.clone());
+        Ok(Change::new("start")
+            .step(Shell::new("start", script))
+            .touching([touched])
+            .into())
+    }
+}
+
+/// Whether that service is well.
+pub struct Well {
+    pub state: String,
+}
+
+impl Resource for Well {
+    fn kind(&self) -> &'static str {
+        "well"
+    }
+    fn questions(&self) -> Vec<Question> {
+        vec![ContentOf(&self.state).question()]
+    }
+    fn judges(&self) -> bool {
+        true
+    }
+    fn decide(&self, answers: &Answers) -> Result<Decision, DecideError> {
+        match answers.get(&ContentOf(&self.state))?.as_deref() {
+            Some("good") => Ok(Decision::nothing("it is well")),
+            other => Ok(Decision::NotYet {
+                reason: format!("it is {other:?}"),
+            }),
+        }
+    }
+    fn patience(&self) -> Patience {
+        Patience {
+            every: Duration::from_millis(5),
+            at_most: Duration::from_millis(50),
+        }
+    }
+}
+
+/// Finds nothing to do, and cancels the run while it decides.
+pub struct Cancels(pub Option<CancelHandle>);
+
+impl Resource for Cancels {
+    fn kind(&self) -> &'static str {
+        "cancels"
+    }
+    fn questions(&self) -> Vec<Question> {
+        Vec::new()
+    }
+    fn decide(&self, _: &Answers) -> Result<Decision, DecideError> {
+        if let Some(handle) = &self.0 {
+            handle.cancel();
+        }
+        Ok(Decision::nothing("there is nothing to do"))
+    }
+}
+
 /// A change that takes a while.
 pub struct Pause(pub Duration);
 
