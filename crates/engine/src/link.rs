@@ -111,9 +111,8 @@ impl Link<'_> {
         let entered = split_frames(&output)
             .ok()
             .and_then(|frames| lock::parse(frames.first()?.text).ok());
-        Ok(match entered.map(|e| e.lock) {
-            Some(Ok(())) => Ok(()),
-            Some(Err((owner, _))) => Err(owner),
+        Ok(match entered {
+            Some(entered) => entered.lock.map_err(|(owner, _)| owner),
             None => Err(None),
         })
     }

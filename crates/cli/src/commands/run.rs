@@ -65,6 +65,7 @@ fn go(what: &What, output: &OutputOptions, mode: Mode, diff: bool, verb: &str, e
         Ok(ready) => ready,
         Err(errors) => return stopped(&errors.into(), look),
     };
+    raise_file_limit();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return cannot_start(&error),
@@ -82,6 +83,15 @@ fn go(what: &What, output: &OutputOptions, mode: Mode, diff: bool, verb: &str, e
         }
     }
     Exit::of_run(report.outcome(), exit_code && report.has_changes())
+}
+
+/// Every host is a connection; the usual soft limit of 1024 files is too few for a large fleet. Where it cannot be raised
+/// the connections beyond it fail one by one, with the system's own message.
+fn raise_file_limit() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    let _ = setrlimit(Resource::Nofile, limit);
 }
 
 fn cannot_start(error: &io::Error) -> Exit {
