@@ -1,7 +1,7 @@
 //! A machine made ready to be a node of a Kubernetes cluster that RKE builds: kernel, limits, no swap, and Docker.
 //!
-//! There is no task that waits for the host: connecting does, again and again for as long as the connection settings
-//! say, before the first question.
+//! There is no task that waits for the host: a task begins when the connection is there, and making it, with its
+//! attempts, is the transport's.
 
 mod daemon;
 mod settings;
