@@ -190,12 +190,12 @@ fn three() -> RoleTasks {
     }
 }
 
-/// Takes away what the playbooks of this module make, and sees to it that there is a package index.
+/// Takes away what the playbooks of this module make and what broken runs left, and sees to it that there is a package index.
 pub fn clean(testbed: &Testbed, host: &str) {
     testbed.root(
         host,
         &format!(
-            "systemctl disable -q --now {UNIT} 2>/dev/null; rm -rf {FOLDER} /etc/systemd/system/{UNIT}; systemctl daemon-reload; systemctl reset-failed {UNIT} 2>/dev/null
+            "systemctl disable -q --now {UNIT} 2>/dev/null; rm -rf {FOLDER} /etc/systemd/system/{UNIT} /run/mosip-prov /var/lib/mosip-prov; systemctl daemon-reload; systemctl reset-failed {UNIT} 2>/dev/null
 apt-get -q -y purge tree >/dev/null 2>&1
 ls /var/lib/apt/lists/*Packages* >/dev/null 2>&1 || apt-get -q update >/dev/null"
         ),

@@ -21,8 +21,11 @@ const MOMENTS: [(&str, u64); 9] = [
     ("restart the unit", 700),
 ];
 
-/// Runs `steps` on all hosts, each cut off at its own moment for so long; the run itself and what it made of the hosts.
-fn cut_all(testbed: &Testbed, seconds: u64, reconnect_timeout: &str) -> Vec<(String, String)> {
+/// How long a host is cut off, in seconds: a moment, longer than TCP likes, longer than the connection lives.
+const LENGTHS: [u64; 3] = [5, 20, 90];
+
+/// Runs `steps` on all hosts, each cut off at its own moment for so many seconds; what is not as it should be then.
+fn cut_all(testbed: &Testbed, seconds: impl Fn(usize) -> u64, reconnect_timeout: &str) -> Vec<(String, String)> {
     std::thread::scope(|scope| {
         for host in CONNECTED {
             scope.spawn(move || clean(testbed, host));
@@ -33,19 +36,20 @@ fn cut_all(testbed: &Testbed, seconds: u64, reconnect_timeout: &str) -> Vec<(Str
     let mut running = controller.start(&words);
     // As long as all have to be cut, and healed.
     std::thread::scope(|scope| {
-        let mut left: Vec<_> = CONNECTED.into_iter().zip(MOMENTS).collect();
+        let mut left: Vec<_> = CONNECTED.into_iter().zip(MOMENTS).enumerate().collect();
         while !left.is_empty() && running.is_running() {
             let events = running.events();
-            left.retain(|(host, (task, delay))| {
+            left.retain(|(index, (host, (task, delay)))| {
                 let begun = events
                     .iter()
                     .any(|event| event["type"] == "task_started" && event["host"] == *host && event["task"] == *task);
                 if begun {
                     let (host, delay) = (*host, Duration::from_millis(*delay));
+                    let length = Duration::from_secs(seconds(*index));
                     scope.spawn(move || {
                         std::thread::sleep(delay);
                         let cut = testbed.cut(host);
-                        std::thread::sleep(Duration::from_secs(seconds));
+                        std::thread::sleep(length);
                         drop(cut);
                     });
                 }
@@ -65,14 +69,14 @@ fn cut_all(testbed: &Testbed, seconds: u64, reconnect_timeout: &str) -> Vec<(Str
             .filter(|host| ran.count(host, "unreachable") > 0)
             .count();
         println!(
-            "cut for {seconds} s, not waited for: {lost} of {} lost in {:.0} s",
+            "not waited for: {lost} of {} lost in {:.0} s",
             CONNECTED.len(),
             ran.took.as_secs_f64()
         );
         controller.run(&words).expect(0);
     } else {
         println!(
-            "cut for {seconds} s: ended in {:.0} s with {}",
+            "waited for: ended in {:.0} s with {}",
             ran.took.as_secs_f64(),
             ran.code
         );
@@ -114,32 +118,25 @@ fn all_right(wrong: &[(String, String)]) {
     assert!(wrong.is_empty(), "{}", shown.join("\n\n"));
 }
 
+/// Every moment once, with the lengths in turn. With MOSIP_PROV_CUTS=all every moment with every length.
 #[test]
 #[ignore = "needs the testbed"]
-fn a_link_that_is_down_for_5_s() {
+fn links_that_are_cut_and_come_back() {
     let testbed = Testbed::get();
-    all_right(&cut_all(&testbed, 5, "120"));
+    let rounds = match std::env::var("MOSIP_PROV_CUTS").as_deref() {
+        Ok("all") => LENGTHS.len(),
+        _ => 1,
+    };
+    for round in 0..rounds {
+        all_right(&cut_all(&testbed, |index| LENGTHS[(index + round) % LENGTHS.len()], "120"));
+    }
 }
 
 #[test]
 #[ignore = "needs the testbed"]
-fn a_link_that_is_down_for_20_s() {
+fn links_that_nobody_waits_for() {
     let testbed = Testbed::get();
-    all_right(&cut_all(&testbed, 20, "120"));
-}
-
-#[test]
-#[ignore = "needs the testbed"]
-fn a_link_that_is_down_for_90_s() {
-    let testbed = Testbed::get();
-    all_right(&cut_all(&testbed, 90, "120"));
-}
-
-#[test]
-#[ignore = "needs the testbed"]
-fn a_link_that_nobody_waits_for() {
-    let testbed = Testbed::get();
-    all_right(&cut_all(&testbed, 90, "0"));
+    all_right(&cut_all(&testbed, |_| 90, "0"));
 }
 
 /// Reboots `host` when `task` has begun there; what must hold at the end, by the run or by the next one.
@@ -206,7 +203,7 @@ fn two_hundred_files_over_a_long_way_take_few_exchanges() {
     let proxies = hosts.map(|host| DelayingProxy::start(&format!("{}:22", address(host)), one_way));
     let mut inventory = "[physical_vms]\n".to_owned();
     for (host, proxy) in hosts.iter().zip(&proxies) {
-        testbed.root(host, &format!("rm -rf {FOLDER}"));
+        clean(&testbed, host);
         inventory.push_str(&format!(
             "{host} ansible_host=127.0.0.1 ansible_port={}\n",
             proxy.port()

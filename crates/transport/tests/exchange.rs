@@ -419,3 +419,21 @@ fn a_sensitive_request_does_not_show() {
     let request = Request::new("echo hunter2").payload("hunter2").sensitive();
     assert!(!format!("{request:?}").contains("hunter2"));
 }
+
+#[test]
+fn folders_that_outlived_their_shells_go_and_others_stay() {
+    run(|shell| async move {
+        let number = std::process::id();
+        let own = Path::new("/var/tmp").join(format!(".mosip-prov.{number}.alive1"));
+        // No process has a number beyond the kernel's greatest, 2^22.
+        let stale = Path::new("/var/tmp").join(format!(".mosip-prov.{}.gone{number}", 1 << 23));
+        for folder in [&own, &stale] {
+            std::fs::create_dir_all(folder).expect("made");
+            std::fs::write(folder.join("o1"), "an answer").expect("written");
+        }
+        ask(&host(shell), Request::new(":")).await;
+        let left = [own.exists(), stale.exists()];
+        std::fs::remove_dir_all(&own).expect("removed");
+        assert_eq!(left, [true, false], "{shell}");
+    });
+}

@@ -20,14 +20,19 @@ pub(super) fn boot(nonce: &str, announce: bool) -> String {
 /// Settings that scripts can rely on, and a private folder in memory where there is one.
 ///
 /// A folder counts only if something can be written into it: a full or read-only file system is found here, not half-way.
+/// Its name tells whose it is, so that one which outlived its shell (by a reboot, where it is not in memory) goes.
 const PROLOGUE: &str = r#"
 unset IFS ENV BASH_ENV CDPATH; LC_ALL=C; export LC_ALL; umask 022;
 PATH="${PATH:-/usr/bin}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"; export PATH;
 cd "$HOME" 2>/dev/null || cd /;
 mp_d=; trap 'rm -rf "$mp_d"' EXIT; trap 'exit 129' HUP; trap 'exit 130' INT; trap 'exit 141' PIPE; trap 'exit 143' TERM;
 [ -z "@LEFTOVER@" ] || rm -rf "@LEFTOVER@";
+for mp_r in /tmp/.mosip-prov.*.* /var/tmp/.mosip-prov.*.*; do
+[ -d "$mp_r" ] && [ -O "$mp_r" ] && [ ! -L "$mp_r" ] || continue;
+mp_s=${mp_r##*/.mosip-prov.}; kill -0 "${mp_s%%.*}" 2>/dev/null || rm -rf "$mp_r";
+done;
 for mp_r in /dev/shm /run /tmp /var/tmp; do
-mp_d=; [ -d "$mp_r" ] && [ -w "$mp_r" ] && mp_d=$(umask 077; mktemp -d "$mp_r/.mosip-prov.XXXXXX" 2>/dev/null);
+mp_d=; [ -d "$mp_r" ] && [ -w "$mp_r" ] && mp_d=$(umask 077; mktemp -d "$mp_r/.mosip-prov.$$.XXXXXX" 2>/dev/null);
 [ -n "$mp_d" ] || continue;
 { echo x >"$mp_d/t"; } 2>/dev/null && break;
 rm -rf "$mp_d"; mp_d=;
