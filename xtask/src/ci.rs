@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::sh::{self, Error, Result};
-use crate::{test, tidy};
+use crate::{release, test, tidy};
 
 /// Runs every check, and the tests even when a check failed; says at the end what failed and what was left out.
 pub fn main(without_hosts: bool) -> Result<()> {
@@ -16,7 +16,7 @@ pub fn main(without_hosts: bool) -> Result<()> {
 
     // Name, the cargo tool it needs with the way to get it, what to do.
     type Step<'a> = (&'a str, Option<[&'a str; 2]>, Box<dyn Fn() -> Result<()> + 'a>);
-    let steps: [Step; 6] = [
+    let steps: [Step; 7] = [
         (
             "format",
             Some(["fmt", "rustup component add rustfmt"]),
@@ -48,6 +48,7 @@ pub fn main(without_hosts: bool) -> Result<()> {
             Some(["deny", "cargo install --locked cargo-deny"]),
             Box::new(|| run(&["deny", "check", "advisories"])),
         ),
+        ("release", None, Box::new(release::main)),
         ("test", None, Box::new(|| test::main(without_hosts))),
     ];
     let mut failed = Vec::new();
