@@ -31,6 +31,9 @@ const LIMITS_MARKER: &str = "# {mark} ANSIBLE MANAGED BLOCK - SYSTEM LIMITS";
 const SYSCTL_FILE: &str = "/etc/sysctl.d/99-kubernetes.conf";
 const DAEMON_FILE: &str = "/etc/docker/daemon.json";
 
+/// Docker only recommends it, but where the kernel has AppArmor, no container starts without its tools.
+const APPARMOR: &str = "apparmor";
+
 /// Docker before 23 cannot check a file. What it finds wrong is printed; what it finds right, too.
 const VALIDATE: &str = r#"command -v dockerd >/dev/null || exit 0
 dockerd --help 2>&1 | grep -q -e --validate || exit 0
@@ -105,16 +108,19 @@ fn kernel(settings: &Settings) -> impl Iterator<Item = Task> {
     .chain(swap)
 }
 
-fn packages(settings: &Settings) -> impl Iterator<Item = Task> {
+fn packages(settings: &Settings) -> [Task; 2] {
     let wait = settings.lock_timeout;
+    let mut required = settings.required_packages.clone();
+    required.push(APPARMOR.to_owned());
     let docker = settings.docker.packages().iter().map(|name| (*name).to_owned());
-    let all: Vec<String> = settings.required_packages.iter().cloned().chain(docker).collect();
-    let required = Apt::present(settings.required_packages.clone()).lock_timeout(wait);
-    let install = (!settings.required_packages.is_empty())
-        .then(|| Task::new("Install the packages that every node has", required));
-    [Task::new("Refresh the package index", Apt::update_cache().lock_timeout(wait)).when(one_is_missing(all))]
-        .into_iter()
-        .chain(install)
+    let all: Vec<String> = required.iter().cloned().chain(docker).collect();
+    [
+        Task::new("Refresh the package index", Apt::update_cache().lock_timeout(wait)).when(one_is_missing(all)),
+        Task::new(
+            "Install the packages that every node has",
+            Apt::present(required).lock_timeout(wait),
+        ),
+    ]
 }
 
 /// The index of packages matters only where one is missing: a host that is right is not changed by its age.
@@ -138,7 +144,10 @@ fn one_is_missing(names: Vec<String>) -> Condition {
 
 fn docker(settings: &Settings) -> Vec<Task> {
     let wait = settings.lock_timeout;
-    let mut install = Apt::present(settings.docker.packages().iter().copied()).lock_timeout(wait);
+    // What it recommends is git, criu, needrestart and the like.
+    let mut install = Apt::present(settings.docker.packages().iter().copied())
+        .no_recommends()
+        .lock_timeout(wait);
     let mut tasks = Vec::new();
     if let DockerFrom::Vendor { version, vars } = &settings.docker {
         let of_host = |name: &'static str| {

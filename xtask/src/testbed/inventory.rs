@@ -145,6 +145,8 @@ docker_install_from_apt: true
 # The hosts stand on an overlay themselves, on which none can be mounted
 docker_storage_driver: vfs
 docker_overlay2_override_kernel_check: false
+# Nor may they raise limits: no container would start with more
+docker_daemon_config: {{ ulimit_nofile: 16384, ulimit_nproc: 16384 }}
 disable_swap: true
 "
     )
