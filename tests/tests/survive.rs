@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use mosip_prov_tests::curl::ask;
 use mosip_prov_tests::picture::Picture;
-use mosip_prov_tests::survival::{Controller, FOLDER, Seeded, UNIT, VARIANT, clean, leftovers, result_of_steps};
+use mosip_prov_tests::survival::{Controller, FOLDER, Running, Seeded, UNIT, VARIANT, clean, leftovers, result_of_steps};
 use mosip_prov_tests::testbed::{DOMAIN, NGINX, Testbed, address};
 
 /// The run that is killed: what prepares the nodes of a cluster.
@@ -17,11 +17,29 @@ const NODES: [&str; 5] = ["vm1", "vm2", "vm4", "vm5", "vm6"];
 fn differences(one: &Picture, other: &Picture) -> Vec<String> {
     let mut all = one.differences(other);
     all.retain(|line| {
-        !["/etc/ssh/ssh_host_", "/etc/docker/key.json", "/.cache", "/.docker"]
+        !["/etc/ssh/ssh_host_", "/etc/machine-id", "/etc/docker/key.json", "/.cache", "/.docker"]
             .iter()
             .any(|own| line.contains(own))
     });
     all
+}
+
+/// A run that nobody disturbed.
+struct Undisturbed {
+    took: Duration,
+    events: usize,
+    picture: Picture,
+}
+
+/// When a controller is killed.
+enum Moment {
+    After(Duration),
+    /// At once after so many of [`is_step`].
+    Event(usize),
+}
+
+fn is_step(event: &serde_json::Value) -> bool {
+    event["type"] == "task_started" || event["type"] == "task_finished"
 }
 
 #[test]
@@ -34,10 +52,14 @@ fn a_controller_killed_at_any_moment() {
 
     // Undisturbed.
     testbed.reset(hosts);
-    let undisturbed: BTreeMap<&str, (Duration, Picture)> = side_by_side(hosts, |host| {
+    let undisturbed = side_by_side(hosts, |host| {
         let controller = Controller::real(&testbed);
         let ran = controller.run(&[&LOAD[..], &["--limit", host]].concat()).expect(0);
-        (ran.took, Picture::of(&testbed, host))
+        Undisturbed {
+            took: ran.took,
+            events: ran.events.iter().filter(|event| is_step(event)).count(),
+            picture: Picture::of(&testbed, host),
+        }
     });
 
     let mut wrong = Vec::new();
@@ -45,30 +67,36 @@ fn a_controller_killed_at_any_moment() {
     while done < kills {
         let hosts = &hosts[..hosts.len().min(kills - done)];
         testbed.reset(hosts);
-        let moments: BTreeMap<&str, Duration> = hosts
+        let moments: BTreeMap<&str, Moment> = hosts
             .iter()
             .enumerate()
             .map(|(index, host)| {
-                // Spread over the whole length, at random within each part.
-                let part = (done + index) as f64 + seeded.fraction();
-                (*host, undisturbed[host].0.mul_f64(part / kills as f64))
+                // Spread over the whole length, at random within each part; by turns over its time, most of which goes
+                // into few tasks, and over its tasks.
+                let part = ((done + index) as f64 + seeded.fraction()) / kills as f64;
+                let whole = &undisturbed[host];
+                let moment = match (done + index) % 2 {
+                    0 => Moment::After(whole.took.mul_f64(part)),
+                    _ => Moment::Event((whole.events as f64 * part) as usize),
+                };
+                (*host, moment)
             })
             .collect();
         let outcomes = side_by_side(hosts, |host| {
-            kill_and_run_again(&testbed, host, moments[host], &undisturbed[host].1)
+            kill_and_run_again(&testbed, host, &moments[host], &undisturbed[host].picture)
         });
         for (host, outcome) in outcomes {
             done += 1;
-            let at = format!(
-                "{host} killed after {:.1} of {:.1} s",
-                moments[host].as_secs_f64(),
-                undisturbed[host].0.as_secs_f64()
-            );
+            let whole = &undisturbed[host];
+            let at = match &moments[host] {
+                Moment::After(time) => format!("{:.1} of {:.1} s", time.as_secs_f64(), whole.took.as_secs_f64()),
+                Moment::Event(number) => format!("event {number} of {}", whole.events),
+            };
             match outcome {
-                Ok(said) => println!("{at}: {said}"),
+                Ok(said) => println!("{host} killed at {at}: {said}"),
                 Err(why) => {
-                    println!("{at}: WRONG: {why}");
-                    wrong.push(format!("{at}: {why}"));
+                    println!("{host} killed at {at}: WRONG: {why}");
+                    wrong.push(format!("{host} killed at {at}: {why}"));
                 }
             }
         }
@@ -77,13 +105,17 @@ fn a_controller_killed_at_any_moment() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
 
-fn kill_and_run_again(testbed: &Testbed, host: &str, after: Duration, undisturbed: &Picture) -> Result<String, String> {
+fn kill_and_run_again(testbed: &Testbed, host: &str, moment: &Moment, undisturbed: &Picture) -> Result<String, String> {
     let controller = Controller::real(testbed);
     let words = [&LOAD[..], &["--limit", host]].concat();
     let mut running = controller.start(&words);
     let began = Instant::now();
-    while running.is_running() && began.elapsed() < after {
-        std::thread::sleep(Duration::from_millis(5));
+    let has_come = |running: &Running| match moment {
+        Moment::After(time) => began.elapsed() >= *time,
+        Moment::Event(number) => running.events().iter().filter(|event| is_step(event)).count() >= *number,
+    };
+    while running.is_running() && !has_come(&running) {
+        std::thread::sleep(Duration::from_millis(3));
     }
     running.signal("KILL");
     let killed = running.end();
@@ -222,7 +254,7 @@ fn the_second_of_two_controllers_waits_and_names_the_first() {
     testbed.root("vm3", &format!("rm -rf {FOLDER}"));
 }
 
-fn running_pid(running: &mosip_prov_tests::survival::Running) -> String {
+fn running_pid(running: &Running) -> String {
     format!("process {}", running.pid())
 }
 
@@ -366,7 +398,7 @@ const GDB: [&str; 6] = [
 ];
 
 /// Starts it and returns while dpkg is at work.
-fn until_dpkg_works(testbed: &Testbed, controller: &Controller) -> mosip_prov_tests::survival::Running {
+fn until_dpkg_works(testbed: &Testbed, controller: &Controller) -> Running {
     let mut running = controller.start(&GDB);
     running.wait_for(Duration::from_secs(300), |event| {
         event["type"] == "task_started" && event["action"].as_str().is_some_and(|action| action.contains("gdb"))
