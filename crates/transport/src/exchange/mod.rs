@@ -24,13 +24,14 @@ use crate::host::{BecomeUser, Request, Response};
 use crate::process::{Event, Opener, Process};
 use crate::target::SudoSettings;
 
+pub(crate) use script::Mark;
 pub(crate) use shells::{ShellSettings, Shells};
 
 /// How much noise before the start marker, and how much standard error of the serving shell, is kept.
 const NOISE_KEPT: usize = 1 << 20;
 
 /// 128 bits from the system, in hex.
-fn nonce() -> Result<String, ErrorKind> {
+pub(crate) fn nonce() -> Result<String, ErrorKind> {
     let mut bytes = [0_u8; 16];
     std::fs::File::open("/dev/urandom")
         .and_then(|mut file| file.read_exact(&mut bytes))
@@ -68,6 +69,7 @@ pub(crate) struct Start<'a> {
     pub sudo: &'a SudoSettings,
     /// Folder of an earlier shell that could not clean up.
     pub leftover: &'a str,
+    pub mark: &'a Mark,
 }
 
 enum Line {
@@ -79,7 +81,7 @@ impl Exchange {
     /// Starts a shell that serves requests until it is dropped.
     pub async fn open(opener: &dyn Opener, start: &Start<'_>) -> Result<Self, ErrorKind> {
         let nonce = nonce()?;
-        let program = script::serve(&nonce, start.leftover);
+        let program = script::serve(&nonce, start.leftover, start.mark);
         let mut exchange = Self::start(opener, start, nonce, Bytes::from(program)).await?;
         exchange.stderr.clear();
         Ok(exchange)
@@ -270,10 +272,10 @@ impl Exchange {
         if request.script.contains('\0') {
             return Err(ErrorKind::BadRequest("a script cannot contain a NUL byte".into()));
         }
-        let mut head = BytesMut::from(
-            format!("{} {} {}\n", request.script.len(), request.payload.len(), limits.output).as_bytes(),
-        );
-        head.extend_from_slice(request.script.as_bytes());
+        let script = format!("{}{}", request.script, script::end(&self.nonce));
+        let mut head =
+            BytesMut::from(format!("{} {} {}\n", script.len(), request.payload.len(), limits.output).as_bytes());
+        head.extend_from_slice(script.as_bytes());
         let payload = request.payload.clone();
         let mut stdin = std::mem::replace(&mut self.process.stdin, Box::new(tokio::io::sink()));
         let sent = async {

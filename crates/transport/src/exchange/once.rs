@@ -79,7 +79,7 @@ impl Exchange {
             return Err(ErrorKind::BadRequest("a script cannot contain a NUL byte".into()));
         }
         let nonce = nonce()?;
-        let mut program = BytesMut::from(script::once(&nonce).as_bytes());
+        let mut program = BytesMut::from(script::once(&nonce, start.mark).as_bytes());
         program.extend_from_slice(format!("{} {}\n", request.script.len(), request.payload.len()).as_bytes());
         program.extend_from_slice(request.script.as_bytes());
         program.extend_from_slice(&request.payload);

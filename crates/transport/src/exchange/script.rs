@@ -32,12 +32,22 @@ for mp_r in /tmp/.mosip-prov.*.* /var/tmp/.mosip-prov.*.*; do
 mp_s=${mp_r##*/.mosip-prov.}; kill -0 "${mp_s%%.*}" 2>/dev/null || rm -rf "$mp_r";
 done;
 for mp_r in /dev/shm /run /tmp /var/tmp; do
-mp_d=; [ -d "$mp_r" ] && [ -w "$mp_r" ] && mp_d=$(umask 077; mktemp -d "$mp_r/.mosip-prov.$$.XXXXXX" 2>/dev/null);
+mp_d=; [ -d "$mp_r" ] && [ -w "$mp_r" ] && mp_d=$(umask 077; mktemp -d "$mp_r/.mosip-prov.$$.@MARK@XXXXXX" 2>/dev/null);
 [ -n "$mp_d" ] || continue;
 { echo x >"$mp_d/t"; } 2>/dev/null && break;
 rm -rf "$mp_d"; mp_d=;
 done;
 [ -n "$mp_d" ] || { echo "@HEAD@""@TAIL@ nospace"; exit 1; };
+"#;
+
+/// Ends the shells of earlier connections of this very run to this host: sshd may not hear for hours that a connection broke,
+/// and its shells wait as long. What one is carrying out is carried to its end first.
+const EARLIER: &str = r#"
+for mp_d in /dev/shm /run /tmp /var/tmp; do for mp_r in "$mp_d"/.mosip-prov.*.@HOST@-*.*; do
+case $mp_r in *.@MARK@*) continue;; esac;
+[ -d "$mp_r" ] && [ -O "$mp_r" ] && [ ! -L "$mp_r" ] || continue;
+mp_s=${mp_r##*/.mosip-prov.}; kill -HUP "${mp_s%%.*}" 2>/dev/null; rm -rf "$mp_r";
+done; done;
 "#;
 
 /// Reads requests until standard input ends.
@@ -46,17 +56,19 @@ done;
 /// reads ahead. Output goes to files: the only way that keeps bytes exact in every shell and cannot be confused by a child that
 /// holds its output open. Each request has files of its own for the same reason. A full file system shows in the write of one
 /// more byte after the script (into a file that held none, or it would take its own room), so a cut-off answer is never taken for a
-/// whole one. Files are emptied at once, which costs no process, and removed now and then.
+/// whole one. A request that a lost connection cut off is not carried out: its script lacks the mark at its end, or bytes
+/// are missing. Files are emptied at once, which costs no process, and removed now and then.
 const LOOP: &str = r#"
 echo "@HEAD@""@TAIL@ ready $$ $mp_d"; mp_n=0; : >"$mp_d/t";
 while read -r mp_s mp_p mp_l; do
 mp_n=$((mp_n + 1)); mp_o=$mp_d/o$mp_n; mp_e=$mp_d/e$mp_n; mp_i=/dev/null;
 if [ "$mp_p" = 0 ]; then mp_c=$(head -c "$mp_s");
 else
-head -c "$((mp_s + mp_p))" >"$mp_d/g" && mp_c=$(head -c "$mp_s" "$mp_d/g") && tail -c "+$((mp_s + 1))" "$mp_d/g" >"$mp_d/i"
+head -c "$((mp_s + mp_p))" >"$mp_d/g" && [ "$(wc -c <"$mp_d/g")" -eq "$((mp_s + mp_p))" ] && mp_c=$(head -c "$mp_s" "$mp_d/g") && tail -c "+$((mp_s + 1))" "$mp_d/g" >"$mp_d/i"
 || { echo "@HEAD@""@TAIL@ full"; exit 1; };
 mp_i=$mp_d/i;
 fi;
+case $mp_c in *"@HEAD@""@TAIL@") ;; *) exit 1;; esac;
 ( set --; eval "$mp_c" ) <"$mp_i" >"$mp_o" 2>"$mp_e";
 mp_x=$?; mp_f=ok; mp_a=0; mp_b=0;
 { echo x >"$mp_d/t"; } 2>/dev/null || mp_f=full;
@@ -75,7 +87,7 @@ done
 /// Runs one request with its output straight on the channel, and ends with its status.
 const ONCE: &str = r#"
 read -r mp_s mp_p;
-head -c "$((mp_s + mp_p))" >"$mp_d/g" && mp_c=$(head -c "$mp_s" "$mp_d/g") && tail -c "+$((mp_s + 1))" "$mp_d/g" >"$mp_d/i"
+head -c "$((mp_s + mp_p))" >"$mp_d/g" && [ "$(wc -c <"$mp_d/g")" -eq "$((mp_s + mp_p))" ] && mp_c=$(head -c "$mp_s" "$mp_d/g") && tail -c "+$((mp_s + 1))" "$mp_d/g" >"$mp_d/i"
 || { echo "@HEAD@""@TAIL@ nospace"; exit 1; };
 rm -f "$mp_d/g" "$mp_d/t";
 echo "@HEAD@""@TAIL@ ready $$ $mp_d"; echo "@HEAD@""@TAIL@ ready" >&2;
@@ -104,27 +116,130 @@ fn one_line(text: &str) -> String {
         .join(" ")
 }
 
-fn fill(text: &str, nonce: &str, leftover: &str) -> String {
+fn fill(text: &str, nonce: &str, leftover: &str, mark: &Mark) -> String {
     let (head, tail) = nonce.split_at(nonce.len() / 2);
     let mut line = one_line(text)
         .replace("@HEAD@", head)
         .replace("@TAIL@", tail)
-        .replace("@LEFTOVER@", leftover);
+        .replace("@LEFTOVER@", leftover)
+        .replace("@MARK@", &mark.text())
+        .replace("@HOST@", &mark.host);
     line.push('\n');
     line
 }
 
+/// Tells the shells of one host's connections in one run from all others. The default is for hosts that have none.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Mark {
+    /// Of the host and the run.
+    pub host: String,
+    /// The number of the connection, from 1.
+    pub connection: u32,
+}
+
+impl Mark {
+    fn text(&self) -> String {
+        match self.host.as_str() {
+            "" => String::new(),
+            host => format!("{host}-{}.", self.connection),
+        }
+    }
+
+    fn earlier(&self) -> &'static str {
+        if self.connection > 1 { EARLIER } else { "" }
+    }
+}
+
 /// The server of requests, as the line that [`boot`] waits for.
-pub(super) fn serve(nonce: &str, leftover: &str) -> String {
-    fill(&format!("{PROLOGUE}{LOOP}"), nonce, leftover)
+pub(super) fn serve(nonce: &str, leftover: &str, mark: &Mark) -> String {
+    fill(&format!("{}{PROLOGUE}{LOOP}", mark.earlier()), nonce, leftover, mark)
 }
 
 /// The runner of one watched request, as the line that [`boot`] waits for.
-pub(super) fn once(nonce: &str) -> String {
-    fill(&format!("{PROLOGUE}{ONCE}"), nonce, "")
+pub(super) fn once(nonce: &str, mark: &Mark) -> String {
+    fill(&format!("{}{PROLOGUE}{ONCE}", mark.earlier()), nonce, "", mark)
+}
+
+/// What a served script ends with, so that one that was cut off is not taken for a whole one.
+pub(super) fn end(nonce: &str) -> String {
+    format!("\n#{nonce}")
 }
 
 /// A script that sends a signal to all descendants of a process.
 pub(super) fn kill_children(pid: u32, signal: &str) -> String {
     KILL.replace("@PID@", &pid.to_string()).replace("@SIGNAL@", signal)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{BufRead, BufReader, Write};
+    use std::process::{Child, Command, Stdio};
+
+    const NONCE: &str = "0123456789abcdef";
+
+    /// A server that has said that it is ready, and its folder.
+    fn server(mark: &Mark) -> (Child, String) {
+        let mut child = Command::new("sh")
+            .args(["-c", &boot(NONCE, false)])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("sh");
+        let program = serve(NONCE, "", mark);
+        let stdin = child.stdin.as_mut().expect("its input");
+        stdin.write_all(program.as_bytes()).expect("sent");
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().expect("its output"))
+            .read_line(&mut line)
+            .expect("a line");
+        let folder = line.trim().rsplit(' ').next().expect("a folder").to_owned();
+        (child, folder)
+    }
+
+    #[test]
+    fn a_request_that_was_cut_off_is_not_carried_out() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let made = folder.path().join("made");
+        let script = format!("echo >'{}'\necho done{}", made.display(), end(NONCE));
+        let whole = |payload: &str| format!("{} {} 1000\n{script}{payload}", script.len(), payload.len());
+        for (request, carried_out) in [
+            (whole("")[..60].to_owned(), false),
+            (whole("")[..whole("").len() - 8].to_owned(), false),
+            (
+                whole("some payload")[..whole("some payload").len() - 1].to_owned(),
+                false,
+            ),
+            (whole("some payload"), true),
+            (whole(""), true),
+        ] {
+            let _ = std::fs::remove_file(&made);
+            let (mut child, _) = server(&Mark::default());
+            let mut stdin = child.stdin.take().expect("its input");
+            stdin.write_all(request.as_bytes()).expect("sent");
+            drop(stdin);
+            child.wait().expect("ends");
+            assert_eq!(made.exists(), carried_out, "{request:?}");
+        }
+    }
+
+    #[test]
+    fn the_shells_of_a_connection_that_broke_end_with_the_next_one() {
+        let mark = |host: &str, connection| Mark {
+            host: host.into(),
+            connection,
+        };
+        let own = format!("t{}", std::process::id());
+        let (mut broken, folder) = server(&mark(&own, 1));
+        let (mut other, others) = server(&mark("another", 1));
+        assert!(folder.contains(&format!("{own}-1")) && std::path::Path::new(&folder).is_dir());
+        let (mut next, nexts) = server(&mark(&own, 2));
+        broken.wait().expect("ends");
+        assert!(!std::path::Path::new(&folder).exists());
+        for (child, folder) in [(&mut other, &others), (&mut next, &nexts)] {
+            assert!(std::path::Path::new(folder).is_dir(), "{folder}");
+            drop(child.stdin.take());
+            child.wait().expect("ends");
+        }
+    }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Mutex, mpsc};
 
-use super::{Exchange, Limits, Start, script};
+use super::{Exchange, Limits, Mark, Start, script};
 use crate::error::ErrorKind;
 use crate::host::{BecomeUser, Identity, OutputLine, Request, Response};
 use crate::process::Opener;
@@ -27,6 +27,7 @@ pub(crate) struct ShellSettings {
     pub sudo: SudoSettings,
     pub command_timeout: Duration,
     pub output_limit: usize,
+    pub mark: Mark,
 }
 
 impl ShellSettings {
@@ -37,6 +38,7 @@ impl ShellSettings {
             sudo: target.sudo.clone(),
             command_timeout: target.timeouts.command,
             output_limit: target.output_limit,
+            mark: Mark::default(),
         }
     }
 }
@@ -83,6 +85,7 @@ impl<O: Opener> Shells<O> {
             user,
             sudo: &self.settings.sudo,
             leftover,
+            mark: &self.settings.mark,
         }
     }
 

@@ -9,6 +9,7 @@ mod tcp;
 mod upload;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -16,7 +17,7 @@ use bytes::Bytes;
 use tokio::sync::{Mutex, mpsc};
 
 use crate::error::{ErrorKind, HostKeyError, TransportError};
-use crate::exchange::{ShellSettings, Shells};
+use crate::exchange::{Mark, ShellSettings, Shells, nonce};
 use crate::files;
 use crate::gate::Permit;
 use crate::host::{Connector, ExchangeStats, Host, Identity, OutputLine, Request, Response};
@@ -70,7 +71,11 @@ impl Connector for RemoteConnector {
         match target.connection {
             ConnectionKind::Local => Ok(Arc::new(LocalHost::new(target))),
             ConnectionKind::Ssh => {
+                let mut mark = nonce().map_err(|kind| TransportError::new(&target.name, kind))?;
+                mark.truncate(8);
                 let host = SshHost {
+                    mark,
+                    connection: AtomicU32::new(0),
                     target: target.clone(),
                     shared: self.shared.clone(),
                     counters: Arc::default(),
@@ -90,6 +95,10 @@ struct Live {
 }
 
 struct SshHost {
+    /// Tells its shells on the target from those of others.
+    mark: String,
+    /// The number of the last connection, from 1.
+    connection: AtomicU32,
     target: Target,
     shared: Arc<Shared>,
     counters: Arc<Counters>,
@@ -114,7 +123,13 @@ impl SshHost {
             return Ok(live.clone());
         }
         let client = self.shared.connect(&self.target, attempts, &self.counters).await?;
-        let settings = ShellSettings::of(&self.target, &self.target.user);
+        let settings = ShellSettings {
+            mark: Mark {
+                host: self.mark.clone(),
+                connection: self.connection.fetch_add(1, Ordering::Relaxed) + 1,
+            },
+            ..ShellSettings::of(&self.target, &self.target.user)
+        };
         let live = Arc::new(Live {
             shells: Shells::new(SshOpener(client.clone()), settings, self.counters.clone()),
             client,
