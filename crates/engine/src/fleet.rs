@@ -1,12 +1,16 @@
 //! The machines of a run, each connected to once and only when it is needed.
 
 use crate::emit::Emitter;
+use crate::options::CancelHandle;
 use mosip_prov_events::EventKind;
 use mosip_prov_transport::{Connector, Host, Target, TransportError};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::OnceCell;
+
+/// Time between two tries to reach a machine that does not answer yet.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 type Slot = Arc<OnceCell<Result<Arc<dyn Host>, Arc<TransportError>>>>;
 
@@ -31,7 +35,14 @@ impl Fleet {
     /// The host of that name, connected. Whoever asks first connects; a failure is the same for all who ask.
     ///
     /// `None` when the run has no target of that name, which [`crate::prepare`] rules out.
-    pub async fn get(&self, name: &str) -> Option<Result<Arc<dyn Host>, Arc<TransportError>>> {
+    ///
+    /// A machine that does not answer yet is tried again for `patience`, unless the run is cancelled.
+    pub async fn get(
+        &self,
+        name: &str,
+        patience: Duration,
+        cancel: &CancelHandle,
+    ) -> Option<Result<Arc<dyn Host>, Arc<TransportError>>> {
         let target = self.targets.get(name)?;
         let slot = {
             let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
@@ -40,7 +51,23 @@ impl Fleet {
         let result = slot
             .get_or_init(|| async {
                 let began = Instant::now();
-                let host = self.connector.connect(target).await.map_err(Arc::new)?;
+                let mut announced = false;
+                let host = loop {
+                    match self.connector.connect(target).await {
+                        Ok(host) => break host,
+                        Err(error) if error.is_transient() && began.elapsed() < patience && !cancel.is_cancelled() => {
+                            if !announced {
+                                announced = true;
+                                self.emitter.send(EventKind::Warning {
+                                    host: Some(name.to_owned()),
+                                    message: format!("{}; waiting up to {} s for it", error.kind, patience.as_secs()),
+                                });
+                            }
+                            cancel.sleep(LOOK_AGAIN).await;
+                        }
+                        Err(error) => return Err(Arc::new(error)),
+                    }
+                };
                 self.emitter.send(EventKind::HostConnected {
                     host: name.to_owned(),
                     milliseconds: began.elapsed().as_millis().try_into().unwrap_or(u64::MAX),

@@ -7,6 +7,7 @@ use mosip_prov_inventory::diagnostic::Diagnostics;
 use mosip_prov_inventory::vars::HostVars;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// An ordered list of plays with a name.
 #[derive(Clone)]
@@ -62,6 +63,8 @@ pub struct Play {
     pub serial: Option<Serial>,
     /// The play stops for all hosts when more than this share of a batch's hosts has failed, in per cent.
     pub max_fail_percentage: Option<u8>,
+    /// How long hosts that do not answer yet are waited for: fresh machines may still be starting.
+    pub wait_for_hosts: Duration,
     /// Who the tasks run as, unless the inventory or a task says otherwise. `None` is the login user.
     pub become_user: Option<String>,
 }
@@ -76,6 +79,7 @@ impl Play {
             roles: Vec::new(),
             serial: None,
             max_fail_percentage: None,
+            wait_for_hosts: Duration::ZERO,
             become_user: Some("root".into()),
         }
     }
@@ -94,6 +98,13 @@ impl Play {
     #[must_use]
     pub fn optional(mut self, group: impl Into<String>) -> Self {
         self.optional_groups.push(group.into());
+        self
+    }
+
+    /// The same, waiting so long for hosts that do not answer yet.
+    #[must_use]
+    pub fn wait_for_hosts(mut self, at_most: Duration) -> Self {
+        self.wait_for_hosts = at_most;
         self
     }
 

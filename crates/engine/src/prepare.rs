@@ -149,6 +149,7 @@ impl Job<'_> {
             batches: self.batches(play, &selected),
             hosts,
             max_fail_percentage: play.max_fail_percentage,
+            wait_for_hosts: play.wait_for_hosts,
         }
     }
 

@@ -7,6 +7,7 @@ use mosip_prov_inventory::diagnostic::Diagnostic;
 use mosip_prov_transport::{Identity, Target};
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Playbooks made into task lists. Made by [`crate::prepare`], run by [`crate::Engine::run`].
 pub struct Prepared {
@@ -23,6 +24,7 @@ pub struct PreparedPlay {
     pub(crate) hosts: IndexMap<Arc<str>, PreparedHost>,
     pub(crate) batches: Vec<Vec<Arc<str>>>,
     pub(crate) max_fail_percentage: Option<u8>,
+    pub(crate) wait_for_hosts: Duration,
 }
 
 /// A host's part in a play.

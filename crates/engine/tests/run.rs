@@ -142,6 +142,27 @@ async fn a_host_that_is_down_does_not_hold_up_the_others() {
 }
 
 #[tokio::test]
+async fn a_host_that_is_still_starting_is_waited_for_where_the_play_says_so() {
+    let bench = Bench::new(&["h1", "h2"]).late("h1");
+    let impatient = Playbook::new("b", "").play(Play::new("p", "all").role(puts(1)));
+    let report = bench.run(&impatient, RunOptions::default()).await;
+    assert_eq!(report.hosts["h1"].counts.unreachable, 1);
+    let play = Play::new("p", "all")
+        .wait_for_hosts(Duration::from_secs(60))
+        .role(puts(2));
+    let report = bench
+        .run(&Playbook::new("b", "").play(play), RunOptions::default())
+        .await;
+    assert_eq!(report.outcome(), RunOutcome::Ok);
+    assert_eq!(report.hosts["h1"].counts.changed, 2);
+    assert!(
+        bench.warnings().iter().any(|w| w.contains("waiting up to 60 s")),
+        "{:?}",
+        bench.warnings()
+    );
+}
+
+#[tokio::test]
 async fn a_failed_host_takes_no_part_in_later_plays() {
     let bench = Bench::new(&["h1", "h2"]);
     let book = Playbook::new("b", "")

@@ -2,11 +2,16 @@
 
 use mosip_prov_engine::{Play, Playbook};
 use role_rke_node::RkeNode;
+use std::time::Duration;
 
 pub(crate) fn playbook() -> Playbook {
     Playbook::new(
         "deploy-rancher",
         "prepare the nodes of the MOSIP cluster (--tags prepare); the cluster itself is not built yet",
     )
-    .play(Play::new("Prepare the nodes", "physical_vms").role(RkeNode))
+    .play(
+        Play::new("Prepare the nodes", "physical_vms")
+            .wait_for_hosts(Duration::from_secs(60))
+            .role(RkeNode),
+    )
 }

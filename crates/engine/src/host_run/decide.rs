@@ -130,7 +130,8 @@ impl<'r> HostRun<'r> {
 
     /// The machine `machine`, connected.
     pub(super) async fn host(&mut self, id: &TaskId, machine: &str) -> Result<Arc<dyn Host>, End> {
-        match self.shared.fleet.get(machine).await {
+        let patience = self.play.wait_for_hosts;
+        match self.shared.fleet.get(machine, patience, &self.shared.cancel).await {
             Some(Ok(host)) => Ok(host),
             Some(Err(error)) => Err(self.lost(id, machine, &error)),
             None => {

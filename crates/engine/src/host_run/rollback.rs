@@ -6,6 +6,7 @@ use crate::decision::Change;
 use crate::memory::Place;
 use crate::task::Task;
 use mosip_prov_events::Failure;
+use std::time::Duration;
 use tokio::sync::mpsc;
 
 impl HostRun<'_> {
@@ -34,7 +35,7 @@ impl HostRun<'_> {
             );
             return;
         }
-        let Some(Ok(host)) = shared.fleet.get(&place.0).await else {
+        let Some(Ok(host)) = shared.fleet.get(&place.0, Duration::ZERO, &shared.cancel).await else {
             return;
         };
         let Ok(permit) = shared.gate.permit() else {

@@ -15,6 +15,7 @@ use mosip_prov_transport::{
     Connector, ExchangeStats, Host, Identity, LocalHost, OutputLine, Permit, Request, Response, Target, TransportError,
 };
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -363,7 +364,7 @@ impl Resource for Install {
             return Ok(Decision::nothing("it is installed"));
         }
         let path = &self.path;
-        let script = format!("echo begun; sleep 2; mkdir -p \"$(dirname '{path}')\"; echo x >>'{path}'");
+        let script = format!("echo begun; sleep 4; mkdir -p \"$(dirname '{path}')\"; echo x >>'{path}'");
         let shell = Shell::new("install", script).long(Duration::from_secs(60));
         Ok(Change::new("install").step(shell).into())
     }
@@ -586,6 +587,8 @@ impl Host for Placed {
 }
 
 struct Locals {
+    late: Option<String>,
+    seen: AtomicBool,
     site: PathBuf,
     down: Vec<String>,
     connected: Arc<Mutex<Vec<String>>>,
@@ -594,7 +597,9 @@ struct Locals {
 #[async_trait]
 impl Connector for Locals {
     async fn connect(&self, target: &Target) -> Result<Arc<dyn Host>, TransportError> {
-        if self.down.contains(&target.name) {
+        let late =
+            self.late.as_ref().is_some_and(|name| *name == target.name) && !self.seen.swap(true, Ordering::SeqCst);
+        if late || self.down.contains(&target.name) {
             let kind = ErrorKind::Unreachable {
                 address: target.name.clone(),
                 attempts: 1,
@@ -615,6 +620,7 @@ impl Connector for Locals {
 pub struct Bench {
     fleet: Fleet,
     root: tempfile::TempDir,
+    late: Option<String>,
     down: Vec<String>,
     connected: Arc<Mutex<Vec<String>>>,
     events: Mutex<Vec<Event>>,
@@ -627,6 +633,7 @@ impl Bench {
         Self {
             fleet: Fleet::with_root(hosts, root.path()),
             root,
+            late: None,
             down: Vec::new(),
             connected: Arc::default(),
             events: Mutex::default(),
@@ -643,6 +650,12 @@ impl Bench {
     /// What the journal says.
     pub fn past(&self) -> Past {
         Journal::past(self.root.path()).expect("readable")
+    }
+
+    /// A host that answers only the second time.
+    pub fn late(mut self, host: &str) -> Self {
+        self.late = Some(host.to_owned());
+        self
     }
 
     pub fn down(mut self, host: &str) -> Self {
@@ -673,6 +686,8 @@ impl Bench {
         mut handler: impl FnMut(&Event),
     ) -> RunReport {
         let connector = Arc::new(Locals {
+            late: self.late.clone(),
+            seen: AtomicBool::new(false),
             site: self.root.path().to_path_buf(),
             down: self.down.clone(),
             connected: self.connected.clone(),
