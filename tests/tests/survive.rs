@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use mosip_prov_tests::curl::ask;
 use mosip_prov_tests::picture::Picture;
-use mosip_prov_tests::survival::{Controller, FOLDER, Running, Seeded, UNIT, VARIANT, clean, leftovers, result_of_steps};
+use mosip_prov_tests::survival::{
+    Controller, FOLDER, Running, Seeded, UNIT, VARIANT, clean, leftovers, result_of_steps,
+};
 use mosip_prov_tests::testbed::{DOMAIN, NGINX, Testbed, address};
 
 /// The run that is killed: what prepares the nodes of a cluster.
@@ -17,9 +19,15 @@ const NODES: [&str; 5] = ["vm1", "vm2", "vm4", "vm5", "vm6"];
 fn differences(one: &Picture, other: &Picture) -> Vec<String> {
     let mut all = one.differences(other);
     all.retain(|line| {
-        !["/etc/ssh/ssh_host_", "/etc/machine-id", "/etc/docker/key.json", "/.cache", "/.docker"]
-            .iter()
-            .any(|own| line.contains(own))
+        ![
+            "/etc/ssh/ssh_host_",
+            "/etc/machine-id",
+            "/etc/docker/key.json",
+            "/.cache",
+            "/.docker",
+        ]
+        .iter()
+        .any(|own| line.contains(own))
     });
     all
 }

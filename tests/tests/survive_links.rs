@@ -75,11 +75,7 @@ fn cut_all(testbed: &Testbed, seconds: impl Fn(usize) -> u64, reconnect_timeout:
         );
         controller.run(&words).expect(0);
     } else {
-        println!(
-            "waited for: ended in {:.0} s with {}",
-            ran.took.as_secs_f64(),
-            ran.code
-        );
+        println!("waited for: ended in {:.0} s with {}", ran.took.as_secs_f64(), ran.code);
         if ran.code != 0 {
             wrong.push(("all".to_owned(), ran.shown()));
         }
@@ -128,7 +124,11 @@ fn links_that_are_cut_and_come_back() {
         _ => 1,
     };
     for round in 0..rounds {
-        all_right(&cut_all(&testbed, |index| LENGTHS[(index + round) % LENGTHS.len()], "120"));
+        all_right(&cut_all(
+            &testbed,
+            |index| LENGTHS[(index + round) % LENGTHS.len()],
+            "120",
+        ));
     }
 }
 
