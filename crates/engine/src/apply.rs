@@ -3,7 +3,7 @@
 use crate::decision::Change;
 use crate::journal::Record;
 use crate::link::{Link, taken_over};
-use crate::render_step::{self, ContentSource, Rendered, UPLOAD_FROM};
+use crate::render_step::{self, ContentSource, Rendered, UPLOAD_FROM, UPLOAD_GONE};
 use crate::shell::{frame, split_frames, text_of};
 use crate::site::lock::NOT_OURS;
 use crate::site::unit::{self, Followed};
@@ -39,6 +39,9 @@ pub(crate) struct Failed {
     /// Some of it, or all, may have been done.
     pub perhaps_done: bool,
 }
+
+/// How often contents that were lost before they came into place are uploaded again.
+const UPLOADS: u32 = 3;
 
 /// How long overdue work that was asked to stop is still followed.
 const GRACE: Duration = Duration::from_secs(30);
@@ -314,7 +317,19 @@ impl Applier<'_> {
         tokio::join!(watch, forward).0
     }
 
+    /// Files with their contents; those that were uploaded and lost again, as in a reboot, are uploaded anew.
     async fn write_files(&self, write: &WriteFiles, summary: &str) -> Result<(), ApplyError> {
+        let mut response = self.try_write_files(write).await?;
+        for _ in 0..UPLOADS {
+            if response.status != UPLOAD_GONE {
+                break;
+            }
+            response = self.try_write_files(write).await?;
+        }
+        check(summary, &response)
+    }
+
+    async fn try_write_files(&self, write: &WriteFiles) -> Result<Response, ApplyError> {
         let mut uploaded = Vec::with_capacity(write.files.len());
         for file in &write.files {
             let bytes = file.content.bytes();
@@ -346,8 +361,7 @@ impl Applier<'_> {
             timeout: Some(self.timeout),
             sensitive: write.files.iter().any(|f| f.content.is_sensitive()),
         };
-        let response = self.link.apply_once(&self.permit, request).await?;
-        check(summary, &response)
+        Ok(self.link.apply_once(&self.permit, request).await?)
     }
 
     async fn reboot(&self, timeout: Duration) -> Result<(), ApplyError> {

@@ -10,6 +10,10 @@ use std::fmt::Write;
 /// From this size on, in bytes, a content is sent by file transfer before the script that puts it into place.
 pub(crate) const UPLOAD_FROM: usize = 1024 * 1024;
 
+/// The status of a script whose uploaded content is not on the host any more: the connection that brought it ended, or
+/// the host was rebooted, before the script came to it. Nothing was replaced.
+pub(crate) const UPLOAD_GONE: i32 = 93;
+
 /// A fragment that carries out a step, and the bytes it reads from the exchange's standard input.
 pub(crate) struct Rendered {
     /// POSIX `sh`; its exit status is the step's.
@@ -111,7 +115,7 @@ fn candidate(out: &mut String, payload: &mut BytesMut, number: usize, file: &Fil
         ContentSource::Uploaded(path) => {
             let _ = writeln!(
                 out,
-                "cat -- {path} >\"$t{number}\" || exit\nrm -f -- {path}",
+                "[ -f {path} ] || exit {UPLOAD_GONE}\ncat -- {path} >\"$t{number}\" || exit\nrm -f -- {path}",
                 path = quote(path)
             );
             file.content.bytes().len()
@@ -262,6 +266,22 @@ mod tests {
             validate: None,
         };
         assert_eq!(run(&write_files(&step, &sources(&step), None)).0, 0);
+        assert_eq!(std::fs::read_dir(dir.path()).expect("dir").count(), 1);
+    }
+
+    #[test]
+    fn an_upload_that_is_gone_is_told_from_a_failure_and_replaces_nothing() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let path = dir.path().join("conf");
+        std::fs::write(&path, "old").expect("write");
+        let step = WriteFiles {
+            files: vec![file(&path, b"new")],
+            validate: None,
+        };
+        let gone = dir.path().join("gone").to_str().expect("utf8").to_owned();
+        let (status, _) = run(&write_files(&step, &[ContentSource::Uploaded(&gone)], None));
+        assert_eq!(status, UPLOAD_GONE);
+        assert_eq!(std::fs::read(&path).expect("there"), b"old");
         assert_eq!(std::fs::read_dir(dir.path()).expect("dir").count(), 1);
     }
 
