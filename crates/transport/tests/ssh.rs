@@ -771,3 +771,53 @@ async fn too_many_keys_are_a_refusal_and_a_dropped_login_is_not() {
     }
     assert!(cut >= 4, "only {cut} were cut");
 }
+
+/// A stand-in for sudo that says nothing while `silent` is there.
+fn sudo_that_can_be_silent(folder: &Path, silent: &Path) -> String {
+    let program = folder.join("sudo");
+    let script = format!(
+        "#!/bin/sh\nif [ -e '{}' ]; then exec sleep 60; fi\nwhile [ \"$1\" != -- ]; do shift; done\nshift\nexec \"$@\"\n",
+        silent.display()
+    );
+    std::fs::write(&program, script).expect("written");
+    run_tool("chmod", &["755", program.to_str().expect("UTF-8")]);
+    program.to_str().expect("UTF-8").to_owned()
+}
+
+#[tokio::test]
+#[ignore = "needs sshd"]
+async fn sudo_that_worked_and_says_nothing_any_more_is_a_lost_connection() {
+    let server = Sshd::start("");
+    let folder = tempfile::tempdir().expect("a folder");
+    let silent = folder.path().join("silent");
+    let mut target = server.target();
+    target.sudo.program = sudo_that_can_be_silent(folder.path(), &silent);
+    target.sudo.timeout = Duration::from_millis(1500);
+    let identity = Identity::user("nobody");
+    let gate = Gate::open();
+    let permit = gate.permit().expect("open");
+    let (lines, _nobody) = mpsc::channel(8);
+
+    let host = connect(&target).await.expect("let in");
+    std::fs::write(&silent, "").expect("written");
+    let error = host.ask(&identity, Request::new(":")).await.expect_err("silence");
+    assert!(matches!(error.kind, ErrorKind::Become(_)), "never worked: {error}");
+
+    std::fs::remove_file(&silent).expect("removed");
+    host.ask(&identity, Request::new(":")).await.expect("an answer");
+    std::fs::write(&silent, "").expect("written");
+    let error = host
+        .apply_watched(&permit, &identity, Request::new("echo done"), lines.clone())
+        .await
+        .expect_err("silence");
+    assert!(error.is_unreachable(), "it had worked: {error}");
+    let before = host.stats().connects;
+
+    std::fs::remove_file(&silent).expect("removed");
+    let answer = host
+        .apply_watched(&permit, &identity, Request::new("echo done"), lines)
+        .await
+        .expect("an answer");
+    assert_eq!(answer.stdout_text(), "done\n");
+    assert_eq!(host.stats().connects, before + 1, "over a connection of its own");
+}

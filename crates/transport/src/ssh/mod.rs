@@ -8,15 +8,16 @@ mod keys;
 mod tcp;
 mod upload;
 
-use std::sync::Arc;
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::{Mutex, mpsc};
 
-use crate::error::{ErrorKind, HostKeyError, TransportError};
+use crate::error::{BecomeError, ErrorKind, HostKeyError, TransportError};
 use crate::exchange::{Mark, ShellSettings, Shells, nonce};
 use crate::files;
 use crate::gate::Permit;
@@ -80,6 +81,7 @@ impl Connector for RemoteConnector {
                     shared: self.shared.clone(),
                     counters: Arc::default(),
                     live: Mutex::default(),
+                    proven: std::sync::Mutex::default(),
                 };
                 host.live().await.map_err(|kind| host.error(kind))?;
                 Ok(Arc::new(host))
@@ -103,6 +105,8 @@ struct SshHost {
     shared: Arc<Shared>,
     counters: Arc<Counters>,
     live: Mutex<Option<Arc<Live>>>,
+    /// Whose shells have answered before.
+    proven: std::sync::Mutex<HashSet<Identity>>,
 }
 
 impl SshHost {
@@ -149,8 +153,36 @@ impl SshHost {
     async fn run(&self, identity: &Identity, request: &Request) -> Result<Response, ErrorKind> {
         let live = self.live().await?;
         let outcome = live.shells.run(identity, request, None).await;
+        self.weigh(&live, identity, outcome).await
+    }
+
+    /// What came of a request: a shell that gives no answer where one did before shows that the connection broke, long before
+    /// SSH itself notices. A connection that broke is not used again.
+    async fn weigh(
+        &self,
+        live: &Arc<Live>,
+        identity: &Identity,
+        outcome: Result<Response, ErrorKind>,
+    ) -> Result<Response, ErrorKind> {
+        let proven = {
+            let mut proven = self.proven.lock().unwrap_or_else(PoisonError::into_inner);
+            if outcome.is_ok() {
+                proven.insert(identity.clone());
+            }
+            proven.contains(identity)
+        };
+        let silent = matches!(
+            outcome,
+            Err(ErrorKind::Become(BecomeError::NoAnswer { .. }) | ErrorKind::NoShell { status: None, .. })
+        );
+        let outcome = match outcome {
+            Err(_) if silent && proven => Err(ErrorKind::ConnectionLost {
+                doing: "starting a shell".into(),
+            }),
+            outcome => outcome,
+        };
         if matches!(outcome, Err(ErrorKind::ConnectionLost { .. })) {
-            self.forget(&live).await;
+            self.forget(live).await;
         }
         outcome
     }
@@ -200,9 +232,7 @@ impl Host for SshHost {
     ) -> Result<Response, TransportError> {
         let live = self.live().await.map_err(|kind| self.error(kind))?;
         let outcome = live.shells.watch(identity, &request, &lines).await;
-        if matches!(outcome, Err(ErrorKind::ConnectionLost { .. })) {
-            self.forget(&live).await;
-        }
+        let outcome = self.weigh(&live, identity, outcome).await;
         outcome.map_err(|kind| self.error(kind))
     }
 
