@@ -13,6 +13,9 @@ pub(crate) struct AptScript<'a> {
     pub restart_services: bool,
 }
 
+/// Downloads are tried again for about a minute and more (apt waits 1, 2, 4 … 30 s in between): what cuts a host off from its
+/// operator cuts it off from its mirror too.
+///
 /// Finds the holder of a lock: fcntl locks are listed in /proc/locks with process and inode (proc_locks(5)); that the
 /// process really has that very file open is proved by its descriptors, since inode numbers repeat between devices.
 const PRELUDE: &str = r#"holder() {
@@ -64,7 +67,7 @@ run() {
     exit "$r"
   done
 }
-apt() { run apt-get -y -q -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold -o Dpkg::Use-Pty=0 -o APT::Color=0 "$@"; }
+apt() { run apt-get -y -q -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold -o Dpkg::Use-Pty=0 -o APT::Color=0 -o Acquire::Retries=6 "$@"; }
 repair() {
   set -- /var/lib/dpkg/updates/[0-9]*
   if [ -e "$1" ] || [ -n "$(dpkg --audit 2>/dev/null)" ]; then
