@@ -226,7 +226,8 @@ dpkg-query -W -f '${{Status}}\\n' tree"
 
 /// What runs left on a host, and what dpkg complains: nothing, when all is well.
 ///
-/// Shells of connections that broke end when their host notices, so they are waited for.
+/// Shells of connections that broke end when their host notices, so they are waited for: what the controller says last is
+/// sent again at growing intervals, which after a long cut are longer than a minute.
 pub fn leftovers(testbed: &Testbed, host: &str) -> String {
     let script = "look() {
 for d in /run/mosip-prov /var/lib/mosip-prov; do [ -e $d ] && find $d; done
@@ -235,7 +236,7 @@ find / -xdev -name '*.mosip-prov.*' 2>/dev/null
 systemctl list-units --all --plain --no-legend 'mosip-prov-*'
 dpkg --audit
 }
-for i in 1 2 3 4 5 6 7 8 9 10; do
+i=0; while [ $((i += 1)) -le 150 ]; do
 left=$(look | sort -u)
 [ -z \"$left\" ] && break
 sleep 1

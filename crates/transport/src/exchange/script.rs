@@ -40,6 +40,20 @@ done;
 [ -n "$mp_d" ] || { echo "@HEAD@""@TAIL@ nospace"; exit 1; };
 "#;
 
+/// Ends shells that have waited for so long that nobody is behind them: a controller that went away without a word, or with
+/// its link cut, leaves them to sshd, which may not hear of it for hours. A run that holds a lock speaks more often than that,
+/// and one that only asks connects again. A shell that is carrying something out is left alone, and so is a process
+/// that merely has its number.
+const STALE: &str = r#"
+for mp_d in /dev/shm /run /tmp /var/tmp; do for mp_r in "$mp_d"/.mosip-prov.*.*; do
+[ -d "$mp_r" ] && [ -O "$mp_r" ] && [ ! -L "$mp_r" ] || continue;
+mp_c=; { read -r mp_c <"$mp_r/s"; } 2>/dev/null; [ "$mp_c" = idle ] && [ -n "$(find "$mp_r/s" -mmin +2 2>/dev/null)" ] || continue;
+mp_s=${mp_r##*/.mosip-prov.}; mp_s=${mp_s%%.*};
+case $(tr "\0" " " <"/proc/$mp_s/cmdline" 2>/dev/null) in *mp_b*) kill -HUP "$mp_s" 2>/dev/null;; esac;
+rm -rf "$mp_r";
+done; done;
+"#;
+
 /// Ends the shells of earlier connections of this very run to this host: sshd may not hear for hours that a connection broke,
 /// and its shells wait as long. What one is carrying out is carried to its end first.
 const EARLIER: &str = r#"
@@ -59,8 +73,9 @@ done; done;
 /// whole one. A request that a lost connection cut off is not carried out: its script lacks the mark at its end, or bytes
 /// are missing. Files are emptied at once, which costs no process, and removed now and then.
 const LOOP: &str = r#"
-echo "@HEAD@""@TAIL@ ready $$ $mp_d"; mp_n=0; : >"$mp_d/t";
+echo idle >"$mp_d/s"; echo "@HEAD@""@TAIL@ ready $$ $mp_d"; mp_n=0; : >"$mp_d/t";
 while read -r mp_s mp_p mp_l; do
+{ echo busy >"$mp_d/s"; } 2>/dev/null;
 mp_n=$((mp_n + 1)); mp_o=$mp_d/o$mp_n; mp_e=$mp_d/e$mp_n; mp_i=/dev/null;
 if [ "$mp_p" = 0 ]; then mp_c=$(head -c "$mp_s");
 else
@@ -81,6 +96,7 @@ echo "@HEAD@""@TAIL@ done $mp_f $mp_x $mp_a $mp_b $mp_t";
 [ "$mp_b" = 0 ] || head -c "$mp_b" "$mp_e";
 for mp_r in "$mp_o" "$mp_e" "$mp_d/g" "$mp_d/i" "$mp_d/t"; do [ ! -s "$mp_r" ] || : >"$mp_r"; done;
 [ "$((mp_n % 64))" != 0 ] || rm -f "$mp_d"/*;
+{ echo idle >"$mp_d/s"; } 2>/dev/null;
 done
 "#;
 
@@ -152,7 +168,7 @@ impl Mark {
 
 /// The server of requests, as the line that [`boot`] waits for.
 pub(super) fn serve(nonce: &str, leftover: &str, mark: &Mark) -> String {
-    fill(&format!("{}{PROLOGUE}{LOOP}", mark.earlier()), nonce, leftover, mark)
+    fill(&format!("{}{STALE}{PROLOGUE}{LOOP}", mark.earlier()), nonce, leftover, mark)
 }
 
 /// The runner of one watched request, as the line that [`boot`] waits for.
@@ -220,6 +236,34 @@ mod tests {
             drop(stdin);
             child.wait().expect("ends");
             assert_eq!(made.exists(), carried_out, "{request:?}");
+        }
+    }
+
+    #[test]
+    fn a_shell_that_nobody_speaks_to_any_more_ends_with_the_next_run() {
+        let mark = |name: &str| Mark {
+            host: format!("{name}{}", std::process::id()),
+            connection: 1,
+        };
+        let (mut lost, folder) = server(&mark("lost"));
+        let (mut working, works) = server(&mark("working"));
+        let (mut fresh, freshs) = server(&mark("fresh"));
+        let done = |state: &str, folder: &str| {
+            let file = format!("{folder}/s");
+            std::fs::write(&file, format!("{state}\n")).expect("written");
+            let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(600);
+            let file = std::fs::File::options().write(true).open(file).expect("opened");
+            file.set_modified(long_ago).expect("set");
+        };
+        done("idle", &folder);
+        done("busy", &works);
+        let (mut next, nexts) = server(&mark("next"));
+        lost.wait().expect("ends");
+        assert!(!std::path::Path::new(&folder).exists());
+        for (child, folder) in [(&mut working, &works), (&mut fresh, &freshs), (&mut next, &nexts)] {
+            assert!(std::path::Path::new(folder).is_dir(), "{folder}");
+            drop(child.stdin.take());
+            child.wait().expect("ends");
         }
     }
 
