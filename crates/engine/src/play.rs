@@ -67,7 +67,14 @@ pub struct Play {
     pub wait_for_hosts: Duration,
     /// Who the tasks run as, unless the inventory or a task says otherwise. `None` is the login user.
     pub become_user: Option<String>,
+    /// Without the group of the pattern, the machine that this program runs on.
+    pub local_by_default: bool,
+    /// The pattern of the hosts that this play does something for from elsewhere: see [`Play::serving`].
+    pub serves: Option<String>,
 }
+
+/// The group of the machine that deploys.
+const DEPLOYMENT: &str = "deployment";
 
 impl Play {
     /// A play for the hosts of `pattern`, running as root.
@@ -81,7 +88,34 @@ impl Play {
             max_fail_percentage: None,
             wait_for_hosts: Duration::ZERO,
             become_user: Some("root".into()),
+            local_by_default: false,
+            serves: None,
         }
+    }
+
+    /// A play for the deployment node: the host of group `deployment`, or the machine that this program runs on where
+    /// the inventory has no such group. Its tasks run as the login user, who owns keys and kubeconfigs there.
+    pub fn on_deployment_node(name: impl Into<String>) -> Self {
+        Self {
+            become_user: None,
+            local_by_default: true,
+            ..Self::new(name, DEPLOYMENT)
+        }
+    }
+
+    /// The same, as a service to the hosts of `pattern`, without connecting to them: the play has its place in a run that is
+    /// limited to some of them, and is left out when one of them failed before, since it would build on it.
+    #[must_use]
+    pub fn serving(mut self, pattern: impl Into<String>) -> Self {
+        self.serves = Some(pattern.into());
+        self
+    }
+
+    /// The same, stopping the whole run when more than this share of a batch's hosts has failed, in per cent: 0 for any.
+    #[must_use]
+    pub fn max_fail_percentage(mut self, percent: u8) -> Self {
+        self.max_fail_percentage = Some(percent);
+        self
     }
 
     /// The same with one more role.

@@ -15,6 +15,9 @@ use mosip_prov_transport::{Identity, Target};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+/// The machine that this program runs on.
+const LOCAL: &str = "localhost";
+
 /// Turns a host's variables into what is needed to reach it.
 pub type TargetOf<'a> = dyn Fn(&HostVars, &mut Diagnostics) -> Option<Target> + 'a;
 
@@ -36,6 +39,7 @@ pub fn prepare(
         problems: Diagnostics::new(),
         limit: None,
         checked: BTreeSet::new(),
+        complained: BTreeSet::new(),
     };
     job.read_limit();
     let mut plays = Vec::new();
@@ -113,6 +117,8 @@ struct Job<'a> {
     limit: Option<BTreeSet<Arc<str>>>,
     /// Placeholders and the like are reported once for each role and host.
     checked: BTreeSet<(String, Arc<str>)>,
+    /// Patterns that lead nowhere are reported once.
+    complained: BTreeSet<String>,
 }
 
 impl Job<'_> {
@@ -136,7 +142,7 @@ impl Job<'_> {
     }
 
     fn play(&mut self, playbook: &Playbook, play: &Play) -> PreparedPlay {
-        let selected = self.select(play);
+        let (selected, serves) = self.select(play);
         let mut hosts = IndexMap::new();
         for name in &selected {
             if let Some(part) = self.host(play, name) {
@@ -150,12 +156,42 @@ impl Job<'_> {
             hosts,
             max_fail_percentage: play.max_fail_percentage,
             wait_for_hosts: play.wait_for_hosts,
+            serves,
         }
     }
 
-    fn select(&mut self, play: &Play) -> Vec<Arc<str>> {
-        let known: Vec<&str> = play
-            .hosts
+    /// The play's hosts inside the limit, and the hosts it serves.
+    fn select(&mut self, play: &Play) -> (Vec<Arc<str>>, Vec<Arc<str>>) {
+        let mut hosts = if play.local_by_default && self.inventory.hosts_of(&play.hosts).is_empty() {
+            self.select_pattern(play, LOCAL)
+        } else {
+            self.select_pattern(play, &play.hosts)
+        };
+        if play.local_by_default && hosts.len() > 1 {
+            self.problems.push(
+                Diagnostic::error(format!(
+                    "group {} has {} hosts, and there is one deployment node",
+                    play.hosts,
+                    hosts.len()
+                ))
+                .help("leave one: the machine that has the tools and the kubeconfigs"),
+            );
+        }
+        let limit = self.limit.clone();
+        let within = |host: &Arc<str>| limit.as_ref().is_none_or(|l| l.contains(host));
+        let Some(pattern) = &play.serves else {
+            hosts.retain(within);
+            return (hosts, Vec::new());
+        };
+        let served = self.select_pattern(play, pattern);
+        if served.is_empty() || !served.iter().chain(&hosts).any(within) {
+            hosts.clear();
+        }
+        (hosts, served)
+    }
+
+    fn select_pattern(&mut self, play: &Play, pattern: &str) -> Vec<Arc<str>> {
+        let known: Vec<&str> = pattern
             .split([':', ','])
             .filter(|part| {
                 let group = part.trim_start_matches(['!', '&']);
@@ -168,15 +204,14 @@ impl Job<'_> {
             return Vec::new();
         }
         match self.inventory.select(&known.join(":")) {
-            Ok(hosts) => hosts
-                .into_iter()
-                .filter(|h| self.limit.as_ref().is_none_or(|l| l.contains(h)))
-                .collect(),
+            Ok(hosts) => hosts,
             Err(error) => {
-                self.problems.push(
-                    Diagnostic::error(format!("play \"{}\": {error}", play.name))
-                        .help("add the group and its hosts to the inventory, or name another inventory with -i"),
-                );
+                let problem = Diagnostic::error(format!("play \"{}\": {error}", play.name))
+                    .help("add the group and its hosts to the inventory, or name another inventory with -i");
+                // Several plays of one run may be for the same group.
+                if self.complained.insert(error.to_string()) {
+                    self.problems.push(problem);
+                }
                 Vec::new()
             }
         }

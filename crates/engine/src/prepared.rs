@@ -25,6 +25,8 @@ pub struct PreparedPlay {
     pub(crate) batches: Vec<Vec<Arc<str>>>,
     pub(crate) max_fail_percentage: Option<u8>,
     pub(crate) wait_for_hosts: Duration,
+    /// The hosts that the play does something for from elsewhere.
+    pub(crate) serves: Vec<Arc<str>>,
 }
 
 /// A host's part in a play.

@@ -174,6 +174,22 @@ impl Engine {
             if !has_work(play) {
                 continue;
             }
+            if let Some(failed) = play.serves.iter().find(|host| out.contains(*host)) {
+                // What it builds would rest on that host, and so would what comes after it there.
+                out.extend(play.hosts.keys().cloned());
+                shared.emitter.send(EventKind::Warning {
+                    host: None,
+                    message: format!(
+                        "play \"{}\" is left out, and so is what follows on {}: {failed} did not get to the end",
+                        play.name,
+                        play.hosts.keys().map(AsRef::as_ref).collect::<Vec<_>>().join(", ")
+                    ),
+                });
+                continue;
+            }
+            if play.hosts.keys().all(|host| out.contains(host)) {
+                continue;
+            }
             shared.emitter.send(EventKind::PlayStarted {
                 playbook: play.playbook.clone(),
                 play: play.name.clone(),
