@@ -178,6 +178,24 @@ impl Answers {
         self.pending.push(Pending { task, touches });
     }
 
+    /// Takes over what `other` knows of `questions`, and what check mode left undone there.
+    pub(crate) fn take_over(&mut self, other: &Self, questions: &[Question]) {
+        for question in questions {
+            if let Some(answer) = other.known.get(question) {
+                self.known.insert(question.clone(), answer.clone());
+            }
+        }
+        for pending in &other.pending {
+            if !self.pending.contains(pending) {
+                self.pending.push(pending.clone());
+            }
+        }
+    }
+
+    pub(crate) fn forget_outcomes(&mut self) {
+        self.outcomes.clear();
+    }
+
     pub(crate) fn set_outcome(&mut self, task: &str, outcome: Outcome) {
         self.outcomes.insert(Arc::from(task), outcome);
     }

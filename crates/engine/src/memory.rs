@@ -1,4 +1,4 @@
-//! What is known about the machines of a run, for one host's way through a play.
+//! What is known about the machines of a run, for one host's way through its plays.
 
 use crate::answers::{Answers, Outcome};
 use crate::compose::Composed;
@@ -39,6 +39,13 @@ impl Memory {
             }
             answers
         })
+    }
+
+    /// The same at the beginning of another play, whose conditions are about its own tasks.
+    pub fn for_another_play(mut self) -> Self {
+        self.blank.forget_outcomes();
+        self.places.values_mut().for_each(Answers::forget_outcomes);
+        self
     }
 
     /// Notes how a task ended, for the conditions of later ones.

@@ -74,7 +74,10 @@ pub struct Play {
 }
 
 /// The group of the machine that deploys.
-const DEPLOYMENT: &str = "deployment";
+pub(crate) const DEPLOYMENT: &str = "deployment";
+
+/// The machine that this program runs on.
+pub(crate) const LOCAL: &str = "localhost";
 
 impl Play {
     /// A play for the hosts of `pattern`, running as root.

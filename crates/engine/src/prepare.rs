@@ -1,7 +1,7 @@
 //! Playbooks, inventory and options made into task lists, with everything that is wrong found on the way.
 
 use crate::options::RunOptions;
-use crate::play::{CheckContext, Play, Playbook, RoleEntry, Serial};
+use crate::play::{CheckContext, LOCAL, Play, Playbook, RoleEntry, Serial};
 use crate::prepared::{Prepared, PreparedHost, PreparedPlay, PreparedRole};
 use crate::role::RoleContext;
 use crate::task::Task;
@@ -14,9 +14,6 @@ use mosip_prov_inventory::yaml;
 use mosip_prov_transport::{Identity, Target};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-
-/// The machine that this program runs on.
-const LOCAL: &str = "localhost";
 
 /// Turns a host's variables into what is needed to reach it.
 pub type TargetOf<'a> = dyn Fn(&HostVars, &mut Diagnostics) -> Option<Target> + 'a;
@@ -305,11 +302,9 @@ impl Job<'_> {
                 )));
             }
         }
-        if let Some(to) = &task.delegate_to
-            && self.inventory.host(to).is_none()
-        {
+        for other in task.others().filter(|name| self.inventory.host(name).is_none()) {
             self.problems.push(Diagnostic::error(format!(
-                "role {role}: task \"{}\" is delegated to {to}, which the inventory does not have",
+                "role {role}: task \"{}\" needs {other}, which the inventory does not have",
                 task.name
             )));
         }
@@ -357,7 +352,7 @@ impl Job<'_> {
         for part in plays.iter().flat_map(|p| &p.hosts) {
             names.push(part.0.clone());
             for task in part.1.roles.iter().flat_map(|r| r.tasks.iter().chain(&r.handlers)) {
-                names.extend(task.delegate_to.as_deref().map(Arc::from));
+                names.extend(task.others().map(Arc::from));
             }
         }
         let mut targets = HashMap::new();

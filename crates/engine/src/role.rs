@@ -1,5 +1,6 @@
 //! Roles: typed settings with documented defaults, and the task list that follows from them.
 
+use crate::play::{DEPLOYMENT, LOCAL};
 use crate::task::Task;
 use indexmap::IndexMap;
 use mosip_prov_inventory::Inventory;
@@ -58,6 +59,13 @@ impl<'a> RoleContext<'a> {
     /// The hosts of a group, in the inventory's order; empty when there is no such group.
     pub fn hosts_of(&self, group: &str) -> Vec<&'a str> {
         self.inventory.hosts_of(group)
+    }
+
+    /// The name of the deployment node, as delegated tasks take it: the host of group `deployment`, or the machine that
+    /// this program runs on.
+    pub fn deployment_node(&self) -> &'a str {
+        let hosts = self.inventory.hosts_of(DEPLOYMENT);
+        hosts.first().copied().unwrap_or(LOCAL)
     }
 
     /// The folder that holds the inventory; relative files are looked up from here.

@@ -5,13 +5,14 @@ use crate::fleet::Fleet;
 use crate::host_run::{End, HostRun, OnceBoard, Shared};
 use crate::journal::{Journal, Past, Record, RunChoice};
 use crate::options::{CancelHandle, RunOptions};
-use crate::prepared::{Prepared, PreparedPlay, PreparedRole};
+use crate::prepared::{Prepared, PreparedHost, PreparedPlay, PreparedRole};
 use crate::report::RunReport;
 use crate::site::lock::Owner;
 use crate::sites::Sites;
 use mosip_prov_events::{Counts, Event, EventKind, TaskId};
 use mosip_prov_transport::{Connector, Gate};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 use tokio::sync::{Semaphore, mpsc};
@@ -140,6 +141,8 @@ impl Engine {
             past: journal.map(|(_, p)| p.clone()).unwrap_or_default(),
             paid: Mutex::default(),
             sites: Sites::new(owner(journal.map(|(j, _)| j.run()))),
+            changes: AtomicU64::new(0),
+            known: Mutex::default(),
             running: Mutex::default(),
         };
         let plays = self.plays(prepared, &shared);
@@ -166,7 +169,7 @@ impl Engine {
 
     async fn plays(&self, prepared: &Prepared, shared: &Shared) {
         let mut out: BTreeSet<Arc<str>> = BTreeSet::new();
-        for play in &prepared.plays {
+        for (number, play) in prepared.plays.iter().enumerate() {
             if shared.cancel.is_cancelled() {
                 return;
             }
@@ -195,20 +198,26 @@ impl Engine {
                 play: play.name.clone(),
                 hosts: play.hosts.keys().map(ToString::to_string).collect(),
             });
-            if !self.play(play, shared, &mut out).await {
+            if !self.play(play, &prepared.plays[number + 1..], shared, &mut out).await {
                 return;
             }
         }
     }
 
     /// One play in its batches; `false` when the run must not go on after it.
-    async fn play(&self, play: &PreparedPlay, shared: &Shared, out: &mut BTreeSet<Arc<str>>) -> bool {
+    async fn play(
+        &self,
+        play: &PreparedPlay,
+        later: &[PreparedPlay],
+        shared: &Shared,
+        out: &mut BTreeSet<Arc<str>>,
+    ) -> bool {
         for batch in &play.batches {
             let hosts: Vec<&Arc<str>> = batch.iter().filter(|h| !out.contains(*h)).collect();
             if hosts.is_empty() {
                 continue;
             }
-            let ends = self.batch(play, &hosts, shared).await;
+            let ends = self.batch(play, later, &hosts, shared).await;
             let lost = ends
                 .values()
                 .filter(|e| matches!(e, End::Failed | End::Unreachable))
@@ -249,6 +258,7 @@ impl Engine {
     async fn batch<'p>(
         &self,
         play: &'p PreparedPlay,
+        later: &'p [PreparedPlay],
         hosts: &[&'p Arc<str>],
         shared: &Shared,
     ) -> HashMap<&'p Arc<str>, End> {
@@ -256,6 +266,9 @@ impl Engine {
         let slots = Semaphore::new(self.options.forks.max(1));
         let runs = hosts.iter().filter_map(|name| {
             let part = play.hosts.get(*name)?;
+            let with_work = |h: &&PreparedHost| h.roles.iter().any(PreparedRole::has_work);
+            let later = later.iter().filter_map(|play| play.hosts.get(*name)).filter(with_work);
+            let later: Vec<&PreparedHost> = later.collect();
             let (board, slots) = (&board, &slots);
             Some(async move {
                 // The semaphore is never closed, so there is always a permit in the end.
@@ -263,7 +276,7 @@ impl Engine {
                 if shared.cancel.is_cancelled() {
                     return (*name, End::Cancelled);
                 }
-                let run = HostRun::new(shared, board, Arc::clone(name), play, part);
+                let run = HostRun::new(shared, board, Arc::clone(name), play, part, later);
                 (*name, run.run().await)
             })
         });

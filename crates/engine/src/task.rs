@@ -158,6 +158,15 @@ pub struct Task {
     pub(crate) run_once: bool,
     pub(crate) ignore_errors: bool,
     pub(crate) no_log: bool,
+    pub(crate) consult: Vec<Consult>,
+}
+
+/// Questions that another machine answers.
+#[derive(Debug, Clone)]
+pub(crate) struct Consult {
+    pub host: String,
+    pub run_as: RunAs,
+    pub questions: Vec<Question>,
 }
 
 impl Task {
@@ -175,6 +184,7 @@ impl Task {
             run_once: false,
             ignore_errors: false,
             no_log: false,
+            consult: Vec::new(),
         }
     }
 
@@ -261,7 +271,27 @@ impl Task {
         self
     }
 
-    /// All questions: those of the condition, then those of the resource.
+    /// The same, decided with answers of another machine as well: `questions` are put to the host of that name, inside
+    /// `--limit` or not, as `run_as` there, and what it answers stands beside the answers of the task's own machine, in
+    /// place of them where both are asked the same. The other machine is only read, without its lock; where it cannot
+    /// be asked, the task fails.
+    #[must_use]
+    pub fn consult(mut self, host: impl Into<String>, run_as: RunAs, questions: Vec<Question>) -> Self {
+        self.consult.push(Consult {
+            host: host.into(),
+            run_as,
+            questions,
+        });
+        self
+    }
+
+    /// The other machines that carry it out or are asked for it.
+    pub(crate) fn others(&self) -> impl Iterator<Item = &str> {
+        let consulted = self.consult.iter().map(|c| c.host.as_str());
+        self.delegate_to.as_deref().into_iter().chain(consulted)
+    }
+
+    /// All questions to the task's own machine: those of the condition, then those of the resource.
     pub fn questions(&self) -> Vec<Question> {
         let mut all = self.condition.as_ref().map(|c| c.questions.clone()).unwrap_or_default();
         all.extend(self.resource.questions());

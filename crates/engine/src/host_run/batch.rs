@@ -136,6 +136,7 @@ impl HostRun<'_> {
             };
             applier.together(&changes).await
         };
+        shared.count_change();
         for change in &changes {
             self.memory.forget(&place.0, &change.touches);
             if keep_for.is_some() {

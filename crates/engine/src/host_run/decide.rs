@@ -18,6 +18,7 @@ impl<'r> HostRun<'r> {
         let patience = task.resource.patience();
         let mut announced = false;
         loop {
+            self.consult(task, id).await?;
             let decision = match self.conclude(task, place) {
                 Ok(Ok(decision)) => decision,
                 Ok(Err(reason)) => return Ok(Decided::Settled(TaskStatus::Skipped, reason)),
@@ -56,15 +57,18 @@ impl<'r> HostRun<'r> {
             if self.shared.cancel.is_cancelled() {
                 return Err(End::Cancelled);
             }
-            let questions = task.questions();
-            self.memory.forget_questions(place, &questions);
-            self.ask(id, place, &questions).await?;
+            self.forget_asked(task, place);
+            self.ask(id, place, &task.questions()).await?;
         }
     }
 
     /// What the resource says; `Err` with the reason when the condition does not hold.
     fn conclude(&mut self, task: &Task, place: &Place) -> Result<Result<Decision, String>, DecideError> {
-        let answers = self.memory.at(place);
+        let merged = (!task.consult.is_empty()).then(|| self.answers_for(task, place));
+        let answers = match &merged {
+            Some(answers) => answers,
+            None => self.memory.at(place),
+        };
         if let Some(condition) = &task.condition
             && let Verdict::Skip(reason) = (condition.predicate)(answers)?
         {
@@ -76,11 +80,13 @@ impl<'r> HostRun<'r> {
     /// An error of deciding: in check mode, after changes that were not carried out, it may only mean that what the
     /// task builds on is not there yet.
     pub(super) fn undecided(&mut self, task: &Task, place: &Place, error: &DecideError) -> Decided {
-        let answers = self.memory.at(place);
+        let answers = self.answers_for(task, place);
+        let asked = task.consult.iter().flat_map(|c| c.questions.clone());
+        let asked: Vec<Question> = task.resource.questions().into_iter().chain(asked).collect();
         if let DecideError::Impossible { what, .. } = error
             && let Some(earlier) = answers
                 .pending_everything()
-                .or_else(|| task.resource.questions().iter().find_map(|q| answers.pending_for(q)))
+                .or_else(|| asked.iter().find_map(|q| answers.pending_for(q)))
         {
             return Decided::Settled(
                 TaskStatus::Unknown,
@@ -111,6 +117,14 @@ impl<'r> HostRun<'r> {
         for later in ahead {
             if self.place(later.task) == *place {
                 wanted.extend(later.task.questions());
+            }
+        }
+        // What later plays want to know travels along: on a host that is right it still holds when they come.
+        for part in &self.later {
+            for task in part.roles.iter().flat_map(|role| &role.tasks) {
+                if self.place_in(part, task) == *place {
+                    wanted.extend(task.questions());
+                }
             }
         }
         let missing: Vec<Question> = self.memory.unknown(place, &wanted).into_iter().cloned().collect();

@@ -222,6 +222,7 @@ impl HostRun<'_> {
                     "the work that an earlier run left ended with status {status}: {task}; it is looked at anew"
                 ));
             }
+            shared.count_change();
             self.memory.forget_machine(&place.0);
             if shared.cancel.is_cancelled() {
                 return Err(End::Cancelled);

@@ -1,6 +1,7 @@
 //! One host's way through a play: ask what all tasks need, decide in order, carry changes out together.
 
 mod batch;
+mod consult;
 mod decide;
 mod enter;
 mod once;
@@ -24,7 +25,8 @@ use mosip_prov_events::{EventKind, Failure, TaskId, TaskStatus};
 use mosip_prov_transport::{Gate, Host};
 pub(crate) use once::OnceBoard;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// What all hosts of a run share.
@@ -45,8 +47,23 @@ pub(crate) struct Shared {
     pub paid: Mutex<BTreeSet<(String, String, String)>>,
     /// The machines whose lock is ours.
     pub sites: Sites,
+    /// How many changes this run has carried out, on whatever machine.
+    pub changes: AtomicU64,
+    /// What hosts that got to the end of a play knew by then, and the number of changes when they began to ask.
+    pub known: Mutex<BTreeMap<Arc<str>, (u64, Memory)>>,
     /// What is being carried out where, for the operator who interrupts.
     pub running: Mutex<BTreeMap<String, TaskId>>,
+}
+
+impl Shared {
+    /// Notes that something was changed, so that what was known before may not hold any more.
+    pub(crate) fn count_change(&self) {
+        self.changes.fetch_add(1, Ordering::AcqRel);
+    }
+
+    fn known(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, (u64, Memory)>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// How a host left a play.
@@ -69,7 +86,11 @@ pub(crate) struct HostRun<'r> {
     name: Arc<str>,
     play: &'r PreparedPlay,
     part: &'r PreparedHost,
+    /// The host's parts in later plays of the run.
+    later: Vec<&'r PreparedHost>,
     memory: Memory,
+    /// How many changes the run had carried out when the memory was empty.
+    changes_before: u64,
     batch: Vec<Item<'r>>,
     notified: Vec<Arc<str>>,
     /// Those of `notified` whose change has been carried out.
@@ -110,14 +131,21 @@ impl<'r> HostRun<'r> {
         name: Arc<str>,
         play: &'r PreparedPlay,
         part: &'r PreparedHost,
+        later: Vec<&'r PreparedHost>,
     ) -> Self {
+        let changes = shared.changes.load(Ordering::Acquire);
+        // What an earlier play found out still holds as long as nothing was changed anywhere since.
+        let known = shared.known().remove(&name).filter(|(before, _)| *before == changes);
+        let memory = known.map_or_else(|| Memory::new(!shared.gate.is_open()), |(_, m)| m.for_another_play());
         Self {
             shared,
             board,
             name,
             play,
             part,
-            memory: Memory::new(!shared.gate.is_open()),
+            later,
+            memory,
+            changes_before: changes,
             batch: Vec::new(),
             notified: Vec::new(),
             owed: Vec::new(),
@@ -171,7 +199,13 @@ impl<'r> HostRun<'r> {
                 ),
             });
         }
-        if !self.play.delegates_to(&self.name) {
+        let stays = end == End::Complete && !self.later.is_empty();
+        if stays {
+            let memory = std::mem::replace(&mut self.memory, Memory::new(false));
+            let known = (self.changes_before, memory);
+            self.shared.known().insert(self.name.clone(), known);
+        }
+        if !stays && !self.play.delegates_to(&self.name) {
             // Nobody who waits for this machine waits for the others.
             self.shared.sites.leave_machine(&self.shared.gate, &self.name).await;
         }
@@ -385,7 +419,7 @@ impl<'r> HostRun<'r> {
 
 /// Tasks whose failure is handled by themselves, or that run elsewhere, do not travel with others.
 fn needs_solitude(task: &Task) -> bool {
-    task.retries.is_some() || task.ignore_errors || task.delegate_to.is_some()
+    task.retries.is_some() || task.ignore_errors || task.others().next().is_some()
 }
 
 fn plain_failure(message: String) -> Failure {

@@ -88,6 +88,7 @@ impl HostRun<'_> {
                 }
             }
         };
+        self.shared.count_change();
         self.memory.forget_machine(&place.0);
         let (restored, message) = match outcome {
             Ok(message) => (true, message),

@@ -60,7 +60,7 @@ impl<'r> HostRun<'r> {
             if self.shared.cancel.is_cancelled() {
                 return Err(End::Cancelled);
             }
-            self.memory.forget_questions(&place, &task.questions());
+            self.forget_asked(task, &place);
         }
     }
 
@@ -126,6 +126,7 @@ impl<'r> HostRun<'r> {
                     };
                     tokio::join!(work, self.forward(receiver, id, task.no_log)).0
                 };
+                shared.count_change();
                 self.memory.forget(&place.0, &change.touches);
                 if keep_for.is_some() {
                     self.replaced.extend(replaced_by(change));

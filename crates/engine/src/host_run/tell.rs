@@ -6,6 +6,7 @@ use crate::decision::Change;
 use crate::emit::{shown, transport_failure};
 use crate::journal::Record;
 use crate::memory::Place;
+use crate::prepared::PreparedHost;
 use crate::task::{RunAs, Task};
 use crate::text::sanitize;
 use mosip_prov_events::{EventKind, Failure, TaskId, TaskStatus};
@@ -143,15 +144,24 @@ impl HostRun<'_> {
     }
 
     pub(super) fn place(&self, task: &Task) -> Place {
+        self.place_in(self.part, task)
+    }
+
+    /// Where `task` of the host's `part` in this or a later play is carried out.
+    pub(super) fn place_in(&self, part: &PreparedHost, task: &Task) -> Place {
         let machine = match &task.delegate_to {
             Some(name) => Arc::from(name.as_str()),
             None => self.name.clone(),
         };
-        let identity = match &task.run_as {
-            RunAs::Play => self.part.identity.clone(),
-            RunAs::Login => Identity::Login,
-            RunAs::User(user) => Identity::user(user),
-        };
-        (machine, identity)
+        (machine, identity(part, &task.run_as))
+    }
+}
+
+/// Who `run_as` is in a play where the host has this part.
+pub(super) fn identity(part: &PreparedHost, run_as: &RunAs) -> Identity {
+    match run_as {
+        RunAs::Play => part.identity.clone(),
+        RunAs::Login => Identity::Login,
+        RunAs::User(user) => Identity::user(user),
     }
 }

@@ -58,6 +58,16 @@ impl Ask for ContentOf<'_> {
     }
 }
 
+/// The question for a file's content.
+pub fn content_of(path: &str) -> Question {
+    ContentOf(path).question()
+}
+
+/// The answer to it.
+pub fn content(answers: &Answers, path: &str) -> Result<Option<String>, DecideError> {
+    Ok(answers.get(&ContentOf(path))?)
+}
+
 // ---- resources
 
 /// A file with one line.
@@ -370,6 +380,32 @@ impl Resource for Install {
     }
 }
 
+/// Finds nothing to do where a file is, and cannot be where it is not.
+pub struct Needs {
+    path: String,
+}
+
+impl Needs {
+    pub fn the_file(path: String) -> Self {
+        Self { path }
+    }
+}
+
+impl Resource for Needs {
+    fn kind(&self) -> &'static str {
+        "needs"
+    }
+    fn questions(&self) -> Vec<Question> {
+        vec![ContentOf(&self.path).question()]
+    }
+    fn decide(&self, answers: &Answers) -> Result<Decision, DecideError> {
+        match answers.get(&ContentOf(&self.path))? {
+            Some(_) => Ok(Decision::nothing("it is there")),
+            None => Err(DecideError::impossible("the file is missing")),
+        }
+    }
+}
+
 /// A path that is waited for.
 pub struct Wait {
     path: String,
@@ -504,6 +540,22 @@ impl Fleet {
         let loaded = load(&LoadOptions {
             sources: vec![format!("{},", hosts.join(","))],
             extra_vars: vec![format!("root={}", root.display()), "ansible_become=false".into()],
+            ..LoadOptions::default()
+        });
+        assert!(!loaded.diagnostics.has_errors(), "{:?}", loaded.diagnostics);
+        Self {
+            inventory: Arc::new(loaded.inventory),
+        }
+    }
+
+    /// The hosts of an inventory in INI form.
+    pub fn with_inventory(text: &str) -> Self {
+        let folder = tempfile::tempdir().expect("tempdir");
+        let file = folder.path().join("hosts.ini");
+        std::fs::write(&file, text).expect("written");
+        let loaded = load(&LoadOptions {
+            sources: vec![file.to_str().expect("utf8").to_owned()],
+            extra_vars: vec!["root=/nonexistent".into(), "ansible_become=false".into()],
             ..LoadOptions::default()
         });
         assert!(!loaded.diagnostics.has_errors(), "{:?}", loaded.diagnostics);
