@@ -12,6 +12,8 @@ pub const NGINX: &str = "nginx-node-1";
 pub const NGINX_OBS: &str = "nginx-obs-node-1";
 /// The observation cluster.
 pub const OBS: &str = "obs-node-1";
+/// The machine that others are deployed from, with `kubectl` and the key of all others; in `deploy.ini` only.
+pub const DEPLOYMENT: &str = "deployment-node";
 /// The main front's address on the outside network.
 pub const NGINX_OUTSIDE: &str = "198.51.100.31";
 /// A client outside all private networks.
@@ -49,6 +51,11 @@ impl Testbed {
     /// The inventory as an operator has it.
     pub fn inventory(&self) -> PathBuf {
         self.state.join("inventory/rancher.ini")
+    }
+
+    /// The same fleet, deployed from [`DEPLOYMENT`] instead of from this machine.
+    pub fn deploy_inventory(&self) -> PathBuf {
+        self.state.join("inventory/deploy.ini")
     }
 
     /// The folder with inventory, variables and certificates.
@@ -177,6 +184,7 @@ pub fn address(host: &str) -> String {
         NGINX => 31,
         NGINX_OBS => 32,
         "wireguard-node" => 41,
+        DEPLOYMENT => 51,
         _ => match host.strip_prefix("vm").and_then(|number| number.parse::<u8>().ok()) {
             Some(number @ 1..=6) => 10 + number,
             _ => panic!("the testbed has no host {host}"),
@@ -192,6 +200,7 @@ pub fn namespace(host: &str) -> String {
         NGINX => "nginx",
         NGINX_OBS => "nginx-obs",
         "wireguard-node" => "wg",
+        DEPLOYMENT => "deploy",
         vm => vm,
     };
     format!("mp-{short}")

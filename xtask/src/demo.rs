@@ -88,7 +88,7 @@ pub fn main(release: bool) -> Result<()> {
         ));
     }
     packages::ensure(&[("cc", "build-essential")])?;
-    heading("Ten hosts");
+    heading("Eleven hosts");
     testbed::main(testbed::Action::Up)?;
     heading("The program");
     let programs = build(release)?;

@@ -23,7 +23,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Chore {
-    /// Ten real hosts on this machine, for tests and trying out (needs root)
+    /// Eleven real hosts on this machine, for tests and trying out (needs root)
     #[command(subcommand)]
     Testbed(testbed::Action),
     /// Check the house rules: arrows between crates, the map of the crates, how files look

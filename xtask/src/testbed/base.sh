@@ -101,6 +101,12 @@ if [ -n "$(ls /usr/local/share/ca-certificates)" ]; then
     update-ca-certificates > /dev/null
 fi
 
+# What the deployment node alone has installed; kept here so that a reset of it downloads nothing.
+apt-get -qq update
+apt-get -qq -y --no-install-recommends --download-only install kubernetes-client jq
+install -d /var/cache/deployment
+mv /var/cache/apt/archives/*.deb /var/cache/deployment/
+
 # As on a fresh machine: no package index, no downloaded packages.
 rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin
 apt-get clean

@@ -34,6 +34,8 @@ pub struct Host {
     pub outside: Option<&'static str>,
     /// Whether the host has a python3.
     pub python: bool,
+    /// Whether it is the machine others are deployed from: it has the test key, `kubectl` and `jq`.
+    pub deployment: bool,
 }
 
 const fn host(name: &'static str, short: &'static str, address: &'static str) -> Host {
@@ -43,11 +45,12 @@ const fn host(name: &'static str, short: &'static str, address: &'static str) ->
         address,
         outside: None,
         python: true,
+        deployment: false,
     }
 }
 
 /// All hosts.
-pub const HOSTS: [Host; 10] = [
+pub const HOSTS: [Host; 11] = [
     host("vm1", "vm1", "10.61.0.11"),
     host("vm2", "vm2", "10.61.0.12"),
     // One host without python3, so that nothing comes to lean on it.
@@ -68,6 +71,10 @@ pub const HOSTS: [Host; 10] = [
         ..host("nginx-obs-node-1", "nginx-obs", "10.61.0.32")
     },
     host("wireguard-node", "wg", "10.61.0.41"),
+    Host {
+        deployment: true,
+        ..host("deployment-node", "deploy", "10.61.0.51")
+    },
 ];
 
 impl Host {

@@ -18,6 +18,7 @@ pub fn write() -> Result<()> {
     let folder = folder();
     let write = |name: &str, text: String| sh::write(&folder.join(name), text);
     write("rancher.ini", rancher_ini())?;
+    write("deploy.ini", deploy_ini())?;
     write("hosts.ini", hosts_ini())?;
     write("group_vars/all.yml", all_yml())?;
     // It names keys that open every host; the files below it are the certificates' private keys.
@@ -91,6 +92,18 @@ fn rancher_ini() -> String {
     }
     text.push_str("\n[mosip_obs:vars]\nnode_role=obs\n");
     text.push_str(&vars());
+    text
+}
+
+/// The same fleet, deployed from a host of it instead of from this machine.
+fn deploy_ini() -> String {
+    let mut text = String::from("[deployment]\n");
+    for host in HOSTS.iter().filter(|host| host.deployment) {
+        text.push_str(&format!("{} ansible_host={}\n", host.name, host.address));
+    }
+    // How the deployment node reaches the others, as opposed to how this machine reaches all.
+    text.push_str("\n[deployment:vars]\nssh_user=ubuntu\nssh_key_path=/home/ubuntu/.ssh/id_ed25519\n\n");
+    text.push_str(&rancher_ini());
     text
 }
 
@@ -246,6 +259,9 @@ mod tests {
         ] {
             assert!(text.lines().any(|have| have == line), "{line}\n{text}");
         }
+        let deploy = deploy_ini();
+        assert!(deploy.starts_with("[deployment]\ndeployment-node ansible_host=10.61.0.51\n"), "{deploy}");
+        assert!(deploy.ends_with(&text), "{deploy}");
         assert!(hosts_ini().contains("wireguard-node ansible_host=10.61.0.41 wireguard_endpoint=10.61.0.41"));
     }
 }

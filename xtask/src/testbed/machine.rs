@@ -154,6 +154,9 @@ fn prepare(host: &Host) -> Result<()> {
         ),
     )?;
     sh::output(Command::new("ssh-keygen").args(["-q", "-A", "-f"]).arg(&root))?;
+    if host.deployment {
+        deployment(host)?;
+    }
     if !host.python {
         for entry in fs::read_dir(root.join("usr/bin"))
             .doing("cannot list the host's programs")?
@@ -165,6 +168,24 @@ fn prepare(host: &Host) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// What a machine to deploy from has: the key of the others, and tools out of the packages that the base keeps.
+fn deployment(host: &Host) -> Result<()> {
+    const OWNER: (u32, u32) = (1000, 1000);
+    let root = host.root();
+    let key = root.join("home/ubuntu/.ssh/id_ed25519");
+    fs::copy(hosts::key(), &key).doing("cannot copy the test key")?;
+    sh::set_mode(&key, 0o600)?;
+    std::os::unix::fs::chown(&key, Some(OWNER.0), Some(OWNER.1)).doing("cannot give the test key to its user")?;
+    sh::output(
+        Command::new("chroot")
+            .arg(&root)
+            .args(["/bin/sh", "-c", "dpkg -i /var/cache/deployment/*.deb"])
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .env("DEBIAN_FRONTEND", "noninteractive"),
+    )
+    .map(drop)
 }
 
 /// This machine's name servers, without those only it can reach.

@@ -1,4 +1,4 @@
-//! Ten real hosts on one machine: systemd containers over overlays of one base, each in a network namespace of its own.
+//! Eleven real hosts on one machine: systemd containers over overlays of one base, each in a network namespace of its own.
 
 mod base;
 pub mod hosts;
