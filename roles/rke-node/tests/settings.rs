@@ -3,10 +3,11 @@
 use mosip_prov_engine::host_vars;
 use mosip_prov_inventory::diagnostic::Diagnostics;
 use mosip_prov_inventory::{LoadOptions, load, yaml};
+use mosip_prov_node::{Docker, DockerFrom, Settings, tasks};
 use mosip_prov_resources::probe::apt_sources::AskAptSources;
 use mosip_prov_resources::probe::file::FileAsk;
 use mosip_prov_resources::{Answers, Ask, Decision, Facts, Task, testing};
-use role_rke_node::{DEFAULTS, DockerFrom, Settings, tasks};
+use role_rke_node::DEFAULTS;
 use std::sync::Arc;
 
 fn read(vars: &str) -> (Option<Settings>, String) {
@@ -38,6 +39,11 @@ fn settings(vars: &str) -> Settings {
 }
 
 #[track_caller]
+fn docker(vars: &str) -> Docker {
+    settings(vars).docker.expect("Docker")
+}
+
+#[track_caller]
 fn problem(vars: &str) -> String {
     let (settings, problems) = read(&format!("ansible_user: ubuntu\n{vars}"));
     assert!(settings.is_none(), "{vars} is taken");
@@ -60,14 +66,15 @@ fn defaults_are_those_operators_know() {
     assert_eq!(made.sysctl["net.bridge.bridge-nf-call-iptables"], "1");
     assert_eq!(made.sysctl["vm.swappiness"], "0");
     assert!(made.disable_swap);
-    assert!(matches!(&made.docker, DockerFrom::Vendor { version: Some(version), .. } if version == "5:20.10.*"));
-    assert_eq!(made.docker_user, "ubuntu");
+    let docker = made.docker.expect("Docker");
+    assert!(matches!(&docker.from, DockerFrom::Vendor { version: Some(version), .. } if version == "5:20.10.*"));
+    assert_eq!((docker.user.as_str(), docker.replace), ("ubuntu", false));
 }
 
 #[test]
 fn the_daemon_file_holds_what_the_settings_say() {
     let json =
-        |vars: &str| -> serde_json::Value { serde_json::from_str(&settings(vars).daemon.to_json()).expect("JSON") };
+        |vars: &str| -> serde_json::Value { serde_json::from_str(&docker(vars).daemon.to_json()).expect("JSON") };
     assert_eq!(
         json(""),
         serde_json::json!({
@@ -121,7 +128,8 @@ sysctl_params: { net.ipv4.ip_forward: yes }
 docker_version: '5:20 10'
 docker_user: 'a b'
 docker_daemon_config: { log_max_size: big, ulimit_nproc: 0 }
-docker_apt_repository: '{{ nonsense }}'",
+docker_apt_repository: '{{ nonsense }}'
+docker_replace_other_version: maybe",
     );
     for part in [
         "required_packages has \"Curl\"",
@@ -132,6 +140,7 @@ docker_apt_repository: '{{ nonsense }}'",
         "log_max_size that is no size",
         "ulimit_nproc that is no whole number",
         "nonsense",
+        "docker_replace_other_version",
     ] {
         assert!(problems.contains(part), "{part}\n{problems}");
     }
@@ -149,6 +158,7 @@ fn the_tasks_in_order() {
         names(&made.tasks),
         [
             "See that the machine can become a node",
+            "See that no other Docker is there",
             "Load the kernel modules, now and after each boot",
             "Set the limits of sessions",
             "Set the kernel's parameters, now and after each boot",
@@ -211,4 +221,28 @@ fn the_repository_is_that_of_the_hosts_release() {
         "add the repository https://download.docker.com/linux/ubuntu jammy"
     );
     assert!(testing::scripts(&change).contains("https://download.docker.com/linux/ubuntu/gpg"));
+}
+
+#[test]
+fn a_node_of_rke2_has_no_docker() {
+    // Neither needs Docker's variables to be right.
+    let made = settings("cluster_distribution: rke2\ndocker_version: '5:20 10'");
+    assert!(made.docker.is_none());
+    let made = tasks(&made);
+    assert_eq!(
+        names(&made.tasks),
+        [
+            "See that the machine can become a node",
+            "Load the kernel modules, now and after each boot",
+            "Set the limits of sessions",
+            "Set the kernel's parameters, now and after each boot",
+            "Switch swap off, now and after each boot",
+            "Refresh the package index",
+            "Install the packages that every node has",
+        ]
+    );
+    assert!(made.handlers.is_empty());
+    assert!(made.tasks.iter().all(|task| task.tags().contains("prepare")));
+    let problems = problem("cluster_distribution: k3s");
+    assert!(problems.contains("cluster_distribution is \"k3s\""), "{problems}");
 }

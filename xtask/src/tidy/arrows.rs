@@ -43,7 +43,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("mosip-prov-resources", &["mosip-prov-engine"]),
     ("mosip-prov-front", &["mosip-prov-resources"]),
-    (ROLES, &["mosip-prov-resources", "mosip-prov-front"]),
+    ("mosip-prov-node", &["mosip-prov-resources"]),
+    (ROLES, &["mosip-prov-resources", "mosip-prov-front", "mosip-prov-node"]),
     ("mosip-prov-cluster", &["mosip-prov-transport", "mosip-prov-events"]),
     ("mosip-prov-terraform", &["mosip-prov-events"]),
     (

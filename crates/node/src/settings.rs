@@ -23,14 +23,34 @@ pub struct Settings {
     pub sysctl: IndexMap<String, String>,
     /// Whether swap goes.
     pub disable_swap: bool,
-    /// Where Docker comes from.
-    pub docker: DockerFrom,
-    /// Who is in group docker.
-    pub docker_user: String,
-    /// Docker's own settings.
-    pub daemon: Daemon,
+    /// Which distribution of Kubernetes the node is for.
+    pub distribution: Distribution,
+    /// Docker, in which the cluster's parts run; `None` where the distribution brings a runtime of its own.
+    pub docker: Option<Docker>,
     /// How long to wait for the locks of dpkg and apt.
     pub lock_timeout: Duration,
+}
+
+/// A distribution of Kubernetes, as `cluster_distribution` names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Distribution {
+    /// RKE 1, whose parts run in Docker.
+    Rke1,
+    /// RKE2, which brings containerd.
+    Rke2,
+}
+
+/// Docker on a node.
+#[derive(Debug, Clone)]
+pub struct Docker {
+    /// Where it comes from.
+    pub from: DockerFrom,
+    /// Whether another Docker that is there is replaced.
+    pub replace: bool,
+    /// Who is in group docker.
+    pub user: String,
+    /// Docker's own settings.
+    pub daemon: Daemon,
 }
 
 /// Where Docker comes from.
@@ -210,7 +230,33 @@ impl Reader<'_> {
         settings
     }
 
-    fn docker(&mut self) -> DockerFrom {
+    fn distribution(&mut self) -> Distribution {
+        const NAME: &str = "cluster_distribution";
+        let before = self.problems.error_count();
+        let text = self.text(NAME);
+        match text.as_str() {
+            "rke1" => return Distribution::Rke1,
+            "rke2" => return Distribution::Rke2,
+            _ if self.problems.error_count() > before => {}
+            other => self.error(
+                NAME,
+                format!("{NAME} is \"{other}\", which is no distribution of Kubernetes known here"),
+                "rke1, or rke2",
+            ),
+        }
+        Distribution::Rke1
+    }
+
+    fn docker(&mut self) -> Docker {
+        Docker {
+            from: self.docker_from(),
+            replace: self.bool("docker_replace_other_version"),
+            user: self.docker_user(),
+            daemon: Daemon::read(self),
+        }
+    }
+
+    fn docker_from(&mut self) -> DockerFrom {
         if self.bool("docker_install_from_apt") {
             return DockerFrom::Distribution;
         }
@@ -311,6 +357,7 @@ impl Settings {
     pub fn read(vars: &HostVars, problems: &mut Diagnostics) -> Option<Self> {
         let before = problems.error_count();
         let mut reader = Reader { vars, problems };
+        let distribution = reader.distribution();
         let made = Self {
             required_packages: reader.names(
                 "required_packages",
@@ -327,9 +374,8 @@ impl Settings {
             limits: reader.limits("system_limits"),
             sysctl: reader.sysctl("sysctl_params"),
             disable_swap: reader.bool("disable_swap"),
-            docker: reader.docker(),
-            docker_user: reader.docker_user(),
-            daemon: Daemon::read(&mut reader),
+            distribution,
+            docker: (distribution == Distribution::Rke1).then(|| reader.docker()),
             lock_timeout: reader.seconds("apt_lock_timeout"),
         };
         (problems.error_count() == before).then_some(made)

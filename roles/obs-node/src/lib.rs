@@ -1,0 +1,30 @@
+//! A machine made ready to carry the observation cluster. What is done is common to the nodes of
+//! both clusters, and stands in `mosip-prov-node`.
+
+use mosip_prov_resources::diagnostic::Diagnostics;
+use mosip_prov_resources::{Role, RoleContext, RoleTasks};
+
+/// The defaults of the role's variables.
+pub const DEFAULTS: &str = include_str!("../defaults.yml");
+
+/// The role `obs-node`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ObsNode;
+
+impl Role for ObsNode {
+    fn name(&self) -> &str {
+        "obs-node"
+    }
+
+    fn summary(&self) -> &str {
+        "a machine ready for the observation cluster: kernel modules and settings, limits, no swap, Docker"
+    }
+
+    fn defaults(&self) -> &'static str {
+        DEFAULTS
+    }
+
+    fn tasks(&self, cx: &RoleContext<'_>, problems: &mut Diagnostics) -> RoleTasks {
+        mosip_prov_node::tasks_from(cx.vars, problems)
+    }
+}
