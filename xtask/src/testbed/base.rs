@@ -9,7 +9,7 @@ use super::hosts::{self, STATE};
 use crate::sh::{self, Context, Result};
 
 /// The release the hosts run.
-const RELEASE: &str = "bookworm";
+pub const RELEASE: &str = "bookworm";
 const PACKAGES: &str = "systemd,systemd-sysv,dbus,openssh-server,sudo,python3,iproute2,iputils-ping,ca-certificates,\
     curl,netbase,procps,kmod,libpam-systemd,udev,fish,busybox-static,apt-utils";
 const SETUP: &str = include_str!("base.sh");
@@ -79,23 +79,30 @@ impl Recipe {
         for path in &self.certificates {
             hash.add(&fs::read(path).unwrap_or_default());
         }
-        format!("{:016x}", hash.0)
+        hash.hex()
     }
 }
 
 /// FNV-1a: all that is needed to notice that a recipe changed.
-struct Fnv(u64);
+pub struct Fnv(u64);
 
 impl Fnv {
-    fn new() -> Self {
+    /// Of nothing yet.
+    pub fn new() -> Self {
         Self(0xcbf2_9ce4_8422_2325)
     }
 
-    fn add(&mut self, bytes: &[u8]) {
+    /// Takes in one text.
+    pub fn add(&mut self, bytes: &[u8]) {
         // The length keeps ("ab", "c") apart from ("a", "bc").
         for byte in (bytes.len() as u64).to_le_bytes().iter().chain(bytes) {
             self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
         }
+    }
+
+    /// All that was taken in, in hexadecimal digits.
+    pub fn hex(&self) -> String {
+        format!("{:016x}", self.0)
     }
 }
 
@@ -134,6 +141,11 @@ fn apt_configuration(dump: &str, proxy: Option<&str>) -> String {
         kept.push_str(&format!("Acquire::http::Proxy \"{proxy}\";\n"));
     }
     kept
+}
+
+/// The mirror that packages come from.
+pub fn mirror() -> Result<String> {
+    Ok(Recipe::read()?.mirror)
 }
 
 /// The folder of the base for today's recipe, made if it is not there.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::hosts::{self, HOSTS, STATE};
+use super::{registry, wireguard_image};
 use crate::sh::{self, Context, Result};
 
 const DOMAIN: &str = "mosip.test";
@@ -116,6 +117,12 @@ fn hosts_ini() -> String {
         ));
     }
     text.push_str("\n[wireguard:vars]\nansible_become=yes\nansible_become_method=sudo\n");
+    // The stand-in for the image, and what its hosts' Docker must be told here.
+    text.push_str(&format!(
+        "wireguard_image={}\nwireguard_docker_daemon_config={{'insecure-registries': ['{}'], 'storage-driver': 'vfs'}}\n",
+        wireguard_image::reference(),
+        registry::address()
+    ));
     text.push_str(&vars());
     text
 }
@@ -260,7 +267,10 @@ mod tests {
             assert!(text.lines().any(|have| have == line), "{line}\n{text}");
         }
         let deploy = deploy_ini();
-        assert!(deploy.starts_with("[deployment]\ndeployment-node ansible_host=10.61.0.51\n"), "{deploy}");
+        assert!(
+            deploy.starts_with("[deployment]\ndeployment-node ansible_host=10.61.0.51\n"),
+            "{deploy}"
+        );
         assert!(deploy.ends_with(&text), "{deploy}");
         assert!(hosts_ini().contains("wireguard-node ansible_host=10.61.0.41 wireguard_endpoint=10.61.0.41"));
     }

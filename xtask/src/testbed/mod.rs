@@ -5,6 +5,8 @@ pub mod hosts;
 mod inventory;
 mod machine;
 mod network;
+mod registry;
+mod wireguard_image;
 
 use std::fs;
 use std::path::Path;
@@ -142,6 +144,7 @@ fn up() -> Result<()> {
     key()?;
     let base = base::ensure()?;
     network::up()?;
+    wireguard_image::ensure()?;
     let current = base.to_string_lossy().into_owned();
     each(&HOSTS.iter().collect::<Vec<_>>(), |host| {
         let stale = machine::built_on(host).is_some_and(|used| used != current);
@@ -174,6 +177,7 @@ fn down() -> Result<()> {
         machine::forget(host)?;
         Ok("down".into())
     })?;
+    registry::down();
     network::down()?;
     base::remove_tree(&Path::new(STATE).join("hosts"))?;
     println!("testbed down; the base stays in {STATE}/base");
