@@ -1,0 +1,153 @@
+//! What the guide asks of each machine. Less is told, and used all the same.
+
+use crate::room;
+use mosip_prov_resources::{Answers, Ask, AskFacts, DecideError, Decision, Question, Resource, RoleContext};
+
+/// Processors, memory and disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    /// Virtual processors.
+    pub vcpus: u32,
+    /// Memory in GiB.
+    pub memory_gib: u64,
+    /// The disk in GiB.
+    pub disk_gib: u64,
+}
+
+const fn size(vcpus: u32, memory_gib: u64, disk_gib: u64) -> Size {
+    Size {
+        vcpus,
+        memory_gib,
+        disk_gib,
+    }
+}
+
+/// What the guide asks of the hosts of a group.
+const GUIDE: [(&str, Size); 6] = [
+    ("physical_vms", size(12, 32, 128)),
+    ("mosip_obs", size(2, 8, 32)),
+    ("nginx", size(2, 4, 16)),
+    ("nginx_obs", size(2, 4, 16)),
+    ("wireguard", size(2, 4, 8)),
+    ("deployment", size(2, 4, 20)),
+];
+
+/// What the guide asks of this host, the most of its groups; `None` for one of no group that the guide has.
+pub(crate) fn of_host(cx: &RoleContext<'_>) -> Option<Size> {
+    GUIDE
+        .iter()
+        .filter(|(group, _)| cx.hosts_of(group).contains(&cx.host))
+        .map(|(_, size)| *size)
+        .reduce(|a, b| Size {
+            vcpus: a.vcpus.max(b.vcpus),
+            memory_gib: a.memory_gib.max(b.memory_gib),
+            disk_gib: a.disk_gib.max(b.disk_gib),
+        })
+}
+
+/// The machine is as large as the guide asks, and runs the system that it is written for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GuideSize(Size);
+
+impl GuideSize {
+    /// At least this large.
+    pub fn new(size: Size) -> Self {
+        Self(size)
+    }
+}
+
+/// Of 32 GiB a kernel keeps some for itself, and a file system of its disk.
+fn falls_short(mib: u64, gib: u64) -> bool {
+    mib < gib * 1024 * 9 / 10
+}
+
+impl Resource for GuideSize {
+    fn kind(&self) -> &'static str {
+        "size"
+    }
+
+    fn questions(&self) -> Vec<Question> {
+        vec![AskFacts.question(), room::ask().question()]
+    }
+
+    fn decide(&self, answers: &Answers) -> Result<Decision, DecideError> {
+        let facts = answers.get(&AskFacts)?;
+        let wanted = self.0;
+        let mut short = Vec::new();
+        if facts.vcpus < wanted.vcpus {
+            short.push(format!("{} processors of {}", facts.vcpus, wanted.vcpus));
+        }
+        if falls_short(facts.memtotal_mb, wanted.memory_gib) {
+            short.push(format!(
+                "{} of {} GiB memory",
+                facts.memtotal_mb / 1024,
+                wanted.memory_gib
+            ));
+        }
+        if let Some(disk) = room::disk(answers)?
+            && falls_short(disk.total_mib, wanted.disk_gib)
+        {
+            short.push(format!("{} of {} GiB disk", disk.total_mib / 1024, wanted.disk_gib));
+        }
+        let mut remarks = Vec::new();
+        if !short.is_empty() {
+            remarks.push(format!(
+                "the machine has less than the guide asks for: {}",
+                short.join(", ")
+            ));
+        }
+        if facts.distribution != "ubuntu" || facts.version != "22.04" {
+            remarks.push(format!(
+                "it runs {} {}, and the guide is written for Ubuntu 22.04",
+                facts.distribution, facts.version
+            ));
+        }
+        if remarks.is_empty() {
+            return Ok(Decision::nothing("it is as the guide asks"));
+        }
+        Err(DecideError::impossible_help(
+            remarks.join("; "),
+            "this is told only, and the run goes on; check_guide_sizes: false keeps it quiet",
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mosip_prov_resources::Facts;
+    use mosip_prov_resources::testing::{self as t, expect_error, expect_nothing};
+
+    fn host(vcpus: u32, memtotal_mb: u64, disk_gib: u64, system: (&str, &str)) -> Answers {
+        let facts = Facts {
+            distribution: system.0.into(),
+            version: system.1.into(),
+            vcpus,
+            memtotal_mb,
+            ..Facts::default()
+        };
+        let line = format!("/dev/vda1 {} 1 {} 1% /", disk_gib * 1024 * 1024, disk_gib * 1000);
+        t::command(t::facts(Answers::new(), &facts), &room::ask().0, 0, &line)
+    }
+
+    #[test]
+    fn what_falls_short_is_told_in_one_sentence() {
+        let wanted = GuideSize::new(size(12, 32, 128));
+        let ubuntu = ("ubuntu", "22.04");
+        // A machine of 32 GiB shows somewhat less.
+        assert_eq!(
+            expect_nothing(&wanted, &host(12, 31_900, 124, ubuntu)),
+            "it is as the guide asks"
+        );
+        let error = expect_error(&wanted, &host(4, 16_000, 40, ("debian", "12.4")));
+        assert!(
+            error.starts_with(
+                "the machine has less than the guide asks for: 4 processors of 12, 15 of 32 GiB memory, 40 of 128 GiB \
+                 disk; it runs debian 12.4, and the guide is written for Ubuntu 22.04"
+            ),
+            "{error}"
+        );
+        let error = expect_error(&wanted, &host(12, 32_768, 128, ("ubuntu", "24.04")));
+        assert!(error.starts_with("it runs ubuntu 24.04"), "{error}");
+    }
+}
