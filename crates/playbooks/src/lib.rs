@@ -6,6 +6,7 @@ mod checks;
 mod deploy_nginx;
 mod deploy_rancher;
 mod deploy_rancher_obs_nginx;
+mod rke2;
 
 use mosip_prov_engine::Playbook;
 

@@ -44,7 +44,16 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("mosip-prov-resources", &["mosip-prov-engine"]),
     ("mosip-prov-front", &["mosip-prov-resources"]),
     ("mosip-prov-node", &["mosip-prov-resources"]),
-    (ROLES, &["mosip-prov-resources", "mosip-prov-front", "mosip-prov-node"]),
+    ("mosip-prov-rke2", &["mosip-prov-resources"]),
+    (
+        ROLES,
+        &[
+            "mosip-prov-resources",
+            "mosip-prov-front",
+            "mosip-prov-node",
+            "mosip-prov-rke2",
+        ],
+    ),
     ("mosip-prov-cluster", &["mosip-prov-transport", "mosip-prov-events"]),
     ("mosip-prov-terraform", &["mosip-prov-events"]),
     (
@@ -57,6 +66,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             ROLES,
             "mosip-prov-front",
+            "mosip-prov-rke2",
             "mosip-prov-engine",
             "mosip-prov-resources",
             "mosip-prov-preflight",

@@ -1,0 +1,425 @@
+//! The settings of a cluster, as `defaults.yml` documents them.
+
+use crate::around::Around;
+use crate::flavor::Flavor;
+use crate::token::{self, TokenFrom};
+use crate::topology::Topology;
+use mosip_prov_resources::Content;
+use mosip_prov_resources::diagnostic::{Diagnostic, Diagnostics, Location};
+use mosip_prov_resources::value::Value;
+use mosip_prov_resources::vars::HostVars;
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::time::Duration;
+
+/// A release of RKE2: `v1.25.16+rke2r2`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Release {
+    /// As it is written.
+    pub text: String,
+    /// Version of Kubernetes, and the number of RKE2's own release.
+    pub numbers: [u32; 4],
+}
+
+impl Release {
+    /// `None` when `text` is no release: `v`, three numbers, perhaps `-rc1`, and `+rke2r` with a number.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (version, own) = text.strip_prefix('v')?.split_once("+rke2r")?;
+        let (version, _) = version.split_once('-').unwrap_or((version, ""));
+        let parts: Vec<u32> = version
+            .split('.')
+            .map(|part| part.parse().ok())
+            .collect::<Option<_>>()?;
+        let [major, minor, patch] = parts[..] else { return None };
+        Some(Self {
+            text: text.to_owned(),
+            numbers: [major, minor, patch, own.parse().ok()?],
+        })
+    }
+
+    /// Major and minor version of Kubernetes.
+    pub fn minor(&self) -> (u32, u32) {
+        (self.numbers[0], self.numbers[1])
+    }
+}
+
+/// The network plugin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cni {
+    /// Flannel between machines, Calico within.
+    Canal,
+    /// Calico.
+    Calico,
+    /// Cilium.
+    Cilium,
+    /// Flannel.
+    Flannel,
+    /// None; whoever deploys brings one.
+    None,
+}
+
+impl Cni {
+    /// Its name in RKE2's configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Canal => "canal",
+            Self::Calico => "calico",
+            Self::Cilium => "cilium",
+            Self::Flannel => "flannel",
+            Self::None => "none",
+        }
+    }
+}
+
+/// All settings of a cluster that are the same for all of its machines.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Which cluster.
+    pub flavor: Flavor,
+    /// The release.
+    pub release: Release,
+    /// The cluster's name.
+    pub name: String,
+    /// The cluster's folder on the deployment node.
+    pub folder: String,
+    /// Addresses of pods.
+    pub cluster_cidr: String,
+    /// Addresses of services.
+    pub service_cidr: String,
+    /// The address of the cluster's DNS.
+    pub cluster_dns: String,
+    /// The cluster's domain.
+    pub cluster_domain: String,
+    /// The network plugin.
+    pub cni: Cni,
+    /// The MTU of pods; 0 leaves it to the plugin.
+    pub mtu: u32,
+    /// Whether RKE2's own ingress controller is wanted.
+    pub ingress: bool,
+    /// Pods of a machine.
+    pub max_pods: u32,
+    /// More names for the certificate of the API.
+    pub tls_san: Vec<String>,
+    /// Labels of all nodes: `name=value`.
+    pub labels: Vec<String>,
+    /// Where the token comes from.
+    pub token: TokenFrom,
+    /// Where nodes join.
+    pub registration: String,
+    /// Where the deployment node finds the API.
+    pub api: String,
+    /// How long a node may take to come up.
+    pub start_timeout: Duration,
+}
+
+/// Reads variables of one host and collects what is wrong.
+pub(crate) struct Reader<'a> {
+    pub vars: &'a HostVars,
+    pub problems: &'a mut Diagnostics,
+}
+
+impl Reader<'_> {
+    /// Where `name` is set. A default is no place that an operator can change.
+    fn place(&self, name: &str) -> Option<Location> {
+        let is_default = |file: &Path| file.to_string_lossy().starts_with("<defaults");
+        self.vars.location(name).filter(|place| !is_default(&place.file))
+    }
+
+    pub fn error(&mut self, name: &str, message: String, help: &str) {
+        let place = self.place(name);
+        self.problems.push(Diagnostic::error(message).at(place).help(help));
+    }
+
+    pub fn text(&mut self, name: &str) -> String {
+        let value = self.problems.take(self.vars.string(name).map_err(Diagnostic::from));
+        value.flatten().unwrap_or_default().trim().to_owned()
+    }
+
+    /// A whole number within `range`, the range's begin when it is wrong.
+    fn number(&mut self, name: &str, range: std::ops::RangeInclusive<u32>) -> u32 {
+        let value = self.problems.take(self.vars.int(name).map_err(Diagnostic::from));
+        let Some(number) = value.flatten() else {
+            return *range.start();
+        };
+        match u32::try_from(number).ok().filter(|n| range.contains(n)) {
+            Some(number) => number,
+            None => {
+                let message = format!(
+                    "{name} is {number}, and a number from {} to {} is wanted",
+                    range.start(),
+                    range.end()
+                );
+                self.error(name, message, "correct the number");
+                *range.start()
+            }
+        }
+    }
+
+    fn network(&mut self, name: &str) -> (String, Option<(u32, u32)>) {
+        let text = self.text(name);
+        let parsed = text.split_once('/').and_then(|(address, bits)| {
+            let bits: u32 = bits.parse().ok().filter(|b| (8..=28).contains(b))?;
+            Some((u32::from(address.parse::<Ipv4Addr>().ok()?), bits))
+        });
+        let mask = |bits: u32| u32::MAX << (32 - bits);
+        let parsed = parsed.filter(|(address, bits)| address & !mask(*bits) == 0);
+        if parsed.is_none() {
+            self.error(
+                name,
+                format!("{name} is \"{text}\", which is no network of addresses"),
+                "give its first address and the length of its prefix: 10.42.0.0/16",
+            );
+        }
+        (text, parsed)
+    }
+
+    fn dns(&mut self, flavor: Flavor, network: Option<(u32, u32)>) -> String {
+        let name = "cluster_dns_server";
+        let text = self.text(name);
+        let Some((first, bits)) = network else { return text };
+        let inside = |address: u32| (address ^ first) >> (32 - bits) == 0;
+        match text.parse::<Ipv4Addr>() {
+            Ok(address) if inside(address.into()) => text,
+            // One variable for two clusters: it fits the main one.
+            _ if flavor == Flavor::Observation => Ipv4Addr::from(first + 10).to_string(),
+            _ => {
+                let range = flavor.variable("service_cluster_ip_range");
+                self.error(
+                    name,
+                    format!("{name} is \"{text}\", which is no address of {range}"),
+                    &format!("give one of that network: {}", Ipv4Addr::from(first + 10)),
+                );
+                text
+            }
+        }
+    }
+
+    fn cni(&mut self, name: &str) -> Cni {
+        let text = self.text(name);
+        let all = [Cni::Canal, Cni::Calico, Cni::Cilium, Cni::Flannel, Cni::None];
+        if let Some(cni) = all.into_iter().find(|cni| cni.name() == text) {
+            return cni;
+        }
+        self.error(
+            name,
+            format!("{name} is \"{text}\", which RKE2 does not have"),
+            "give canal, calico, cilium, flannel or none",
+        );
+        Cni::Canal
+    }
+
+    fn release(&mut self) -> Option<Release> {
+        let name = "rke2_version";
+        let text = self.text(name);
+        let made = Release::parse(&text);
+        if made.is_none() {
+            self.error(
+                name,
+                format!("{name} is \"{text}\", which is no release of RKE2"),
+                "write it as the release is called: v1.25.16+rke2r2",
+            );
+        }
+        made
+    }
+
+    fn ingress(&mut self, name: &str) -> bool {
+        match self.text(name).as_str() {
+            "nginx" => true,
+            "none" | "" => false,
+            other => {
+                let message = format!("{name} is \"{other}\", and RKE2 is set up with nginx or without");
+                self.error(name, message, "give nginx or none");
+                false
+            }
+        }
+    }
+
+    fn folder(&mut self, flavor: Flavor, cluster: &str) -> String {
+        let name = flavor.variable("rancher_base_dir");
+        let base = self.text(name);
+        if !base.starts_with('/') {
+            let help = if base.starts_with('~') {
+                "write the folder out, such as /home/ubuntu/rancher: ~ is another folder for every user who runs this"
+            } else {
+                "give an absolute path, such as /home/ubuntu/rancher"
+            };
+            self.error(name, format!("{name} is \"{base}\", which is no absolute path"), help);
+        }
+        let base = base.trim_end_matches('/');
+        match flavor {
+            Flavor::Main => format!("{base}/{cluster}"),
+            Flavor::Observation => base.to_owned(),
+        }
+    }
+
+    fn cluster_name(&mut self, flavor: Flavor) -> String {
+        let name = flavor.variable("cluster_name");
+        let text = self.text(name);
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        if text.is_empty() || !text.chars().all(plain) || text.starts_with('.') {
+            self.error(
+                name,
+                format!("{name} is \"{text}\", which is no name of a cluster"),
+                "use letters, digits, - and _",
+            );
+        }
+        text
+    }
+
+    fn names(&mut self, name: &str) -> Vec<String> {
+        let value = self
+            .problems
+            .take(self.vars.string_list(name, true).map_err(Diagnostic::from));
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | ':' | '*');
+        let mut names = Vec::new();
+        for one in value.flatten().unwrap_or_default() {
+            if one.is_empty() || !one.chars().all(plain) {
+                self.error(
+                    name,
+                    format!("{name} has \"{one}\", which is neither a name nor an address"),
+                    "give names such as api.example.org, and addresses",
+                );
+            } else if !names.contains(&one) {
+                names.push(one);
+            }
+        }
+        names
+    }
+
+    fn host(&mut self, name: &str, otherwise: &str) -> String {
+        let text = self.text(name);
+        if text.is_empty() {
+            return otherwise.to_owned();
+        }
+        if text.contains([':', '/']) || text.contains(char::is_whitespace) {
+            let message = format!("{name} is \"{text}\", which is neither a name nor an IPv4 address");
+            self.error(name, message, "give the name or address alone, without scheme and port");
+        }
+        text
+    }
+
+    fn labels(&mut self, name: &str) -> Vec<String> {
+        let value = self.problems.take(self.vars.map(name).map_err(Diagnostic::from));
+        let mut labels = Vec::new();
+        for (key, value) in value.flatten().unwrap_or_default() {
+            let value = match &value {
+                Value::Int(number) => number.to_string(),
+                Value::Bool(on) => on.to_string(),
+                other => other.as_str().unwrap_or("\n").to_owned(),
+            };
+            let domain = key.split_once('/').map_or("", |(domain, _)| domain);
+            let kept = |of: &str| domain == of || domain.ends_with(&format!(".{of}"));
+            let allowed = ["node.kubernetes.io", "kubelet.kubernetes.io"];
+            let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
+            if (kept("kubernetes.io") || kept("k8s.io"))
+                && !allowed
+                    .iter()
+                    .any(|a| domain == *a || domain.ends_with(&format!(".{a}")))
+            {
+                self.error(
+                    name,
+                    format!("{name} has {key}, which a node may not give itself: it would not start"),
+                    "use a name of another domain, or set it with kubectl label; the role worker is set by the playbook",
+                );
+            } else if key.is_empty() || !key.chars().all(plain) || value.contains('/') || !value.chars().all(plain) {
+                self.error(
+                    name,
+                    format!("{name} has {key:?}, whose name or value is not that of a label"),
+                    "use letters, digits, - _ and ., and one / after the domain of the name",
+                );
+            } else {
+                labels.push(format!("{key}={value}"));
+            }
+        }
+        labels
+    }
+
+    fn token(&mut self, deployment_node: &str, folder: &str) -> TokenFrom {
+        let name = "rke2_token";
+        let secret = self
+            .problems
+            .take(self.vars.secret(name).map_err(Diagnostic::from))
+            .flatten();
+        let text = secret.as_ref().map(|s| s.expose().trim()).unwrap_or_default();
+        if text.is_empty() {
+            return TokenFrom::Kept {
+                node: deployment_node.to_owned(),
+                path: format!("{folder}/{}", token::KEPT_NAME),
+            };
+        }
+        if let Err(what) = token::check(text) {
+            // The line that it stands in is not shown.
+            let place = self.place(name).map(|place| Location { text: None, ..place });
+            self.problems
+                .push(Diagnostic::error(format!("{name} {what}")).at(place).help(
+                "give a random one, such as `openssl rand -hex 32` makes, in a vault; or leave it out, and one is made",
+            ));
+        }
+        TokenFrom::Given(Content::sensitive(format!("{text}\n")))
+    }
+}
+
+impl Settings {
+    /// Reads them; all that is wrong goes into `problems`, and then there are none.
+    pub fn read(flavor: Flavor, around: &Around<'_>, topology: &Topology, problems: &mut Diagnostics) -> Option<Self> {
+        let before = problems.error_count();
+        let first = topology.first_server()?;
+        let api = topology.api_server()?;
+        let mut r = Reader {
+            vars: around.vars,
+            problems,
+        };
+        let release = r.release();
+        let name = r.cluster_name(flavor);
+        let folder = r.folder(flavor, &name);
+        let (cluster_cidr, _) = r.network(flavor.variable("cluster_cidr"));
+        let (service_cidr, services) = r.network(flavor.variable("service_cluster_ip_range"));
+        let made = Self {
+            flavor,
+            cluster_dns: r.dns(flavor, services),
+            cluster_domain: r.host("cluster_domain", "cluster.local"),
+            cni: r.cni(flavor.variable("network_plugin")),
+            mtu: r.number("network_mtu", 0..=9000),
+            ingress: r.ingress(flavor.variable("ingress_provider")),
+            max_pods: r.number("kubelet_max_pods", 1..=2000),
+            tls_san: r.names("rke2_tls_san"),
+            labels: r.labels("rke2_node_labels"),
+            token: r.token(&around.deployment_node, &folder),
+            registration: r.host("rke2_registration_address", first.inner_address()),
+            api: r.host("rke2_api_address", &api.address),
+            start_timeout: Duration::from_secs(r.number("rke2_start_timeout", 1..=86_400).into()),
+            release: release?,
+            name,
+            folder,
+            cluster_cidr,
+            service_cidr,
+        };
+        (problems.error_count() == before).then_some(made)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn releases_are_read() {
+        let release = Release::parse("v1.25.16+rke2r2").expect("a release");
+        assert_eq!((release.numbers, release.minor()), ([1, 25, 16, 2], (1, 25)));
+        assert_eq!(
+            Release::parse("v1.36.0-rc1+rke2r1").expect("a release").minor(),
+            (1, 36)
+        );
+        for wrong in [
+            "",
+            "1.25.16+rke2r2",
+            "v1.25.16",
+            "v1.25+rke2r1",
+            "v1.25.16-rke2r1",
+            "latest",
+            "v1.25.16+rke2r",
+        ] {
+            assert_eq!(Release::parse(wrong), None, "{wrong}");
+        }
+    }
+}
