@@ -1,8 +1,17 @@
 //! `/etc/docker/daemon.json` from the settings.
 
 use crate::settings::Reader;
+use mosip_prov_resources::probe::file::{FileAsk, FileState};
 use mosip_prov_resources::value::Value;
+use mosip_prov_resources::{Answers, Ask, DecideError, Decision, File, Question, Resource};
 use serde_json::{Map, json};
+
+const PATH: &str = "/etc/docker/daemon.json";
+
+/// Docker before 23 cannot check a file. What it finds wrong is printed; what it finds right, too.
+const VALIDATE: &str = r#"command -v dockerd >/dev/null || exit 0
+dockerd --help 2>&1 | grep -q -e --validate || exit 0
+o=$(dockerd --validate --config-file "$1" 2>&1) || { echo "$o"; exit 1; }"#;
 
 /// Docker's own settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -138,7 +147,96 @@ impl Daemon {
     }
 }
 
+/// The file with these settings. One that says the same in another layout stays as it is: rewriting it would restart
+/// Docker, and with it every container, for nothing.
+#[derive(Debug, Clone)]
+pub(crate) struct DaemonFile(pub Daemon);
+
+impl DaemonFile {
+    fn holding(text: String) -> File {
+        File::content(PATH, text)
+            .mode(0o644)
+            .owner("root")
+            .group("root")
+            .validate(VALIDATE)
+    }
+
+    fn ask() -> FileAsk {
+        FileAsk::new(PATH).with_content()
+    }
+}
+
+/// The settings that a file holds, in whatever order and layout; `None` when it holds none.
+fn parsed(text: &str) -> Option<serde_json::Value> {
+    serde_json::from_str(text).ok()
+}
+
+impl Resource for DaemonFile {
+    fn kind(&self) -> &'static str {
+        "file"
+    }
+
+    fn questions(&self) -> Vec<Question> {
+        let mut questions = Self::holding(self.0.to_json()).questions();
+        let own = Self::ask().question();
+        if !questions.contains(&own) {
+            questions.push(own);
+        }
+        questions
+    }
+
+    fn decide(&self, answers: &Answers) -> Result<Decision, DecideError> {
+        let wanted = self.0.to_json();
+        let same = match answers.get(&Self::ask())? {
+            FileState::Entry(entry) => entry
+                .content
+                .and_then(|bytes| String::from_utf8(bytes.to_vec()).ok())
+                .filter(|there| parsed(there).is_some_and(|there| Some(there) == parsed(&wanted))),
+            _ => None,
+        };
+        Self::holding(same.unwrap_or(wanted)).decide(answers)
+    }
+}
+
 fn is_size(text: &str) -> bool {
     let digits = text.trim_end_matches(['k', 'm', 'g', 'K', 'M', 'G']);
     digits.len() + 1 >= text.len() && !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mosip_prov_resources::testing::{self as t, expect_change, expect_nothing};
+
+    #[test]
+    fn a_file_that_says_the_same_in_another_layout_stays() {
+        let file = DaemonFile(Daemon::default());
+        let host = |mode: u32, text: &str| t::file(Answers::new(), PATH, mode, "root", "root", text);
+        let wanted = Daemon::default().to_json();
+        expect_nothing(&file, &host(0o644, &wanted));
+        // As Ansible's to_nice_json writes it: four blanks, keys in the alphabet's order.
+        let sorted = r#"{
+    "default-ulimits": {
+        "nofile": {"Hard": 1048576, "Name": "nofile", "Soft": 1048576},
+        "nproc": {"Hard": 1048576, "Name": "nproc", "Soft": 1048576}
+    },
+    "log-driver": "json-file",
+    "log-opts": {"max-file": "3", "max-size": "100m"},
+    "max-concurrent-downloads": 20,
+    "max-concurrent-uploads": 20,
+    "storage-driver": "overlay2",
+    "storage-opts": ["overlay2.override_kernel_check=true"]
+}"#;
+        expect_nothing(&file, &host(0o644, sorted));
+        // Its mode is seen to all the same.
+        assert!(t::scripts(&expect_change(&file, &host(0o600, sorted))).contains("chmod"));
+        for other in [sorted.replace("100m", "50m"), "{".into(), String::new()] {
+            let change = expect_change(&file, &host(0o644, &other));
+            assert!(
+                change.differences.iter().any(|d| d.what.contains("content")),
+                "{change:?}"
+            );
+        }
+        expect_change(&file, &t::file_absent(Answers::new(), PATH));
+    }
 }

@@ -1,5 +1,6 @@
 //! Docker on a node: what is there already, packages, its user, its settings, and that it answers.
 
+use crate::daemon::DaemonFile;
 use crate::settings::{self, Docker, DockerFrom};
 use mosip_prov_resources::probe::file::{FileAsk, FileState};
 use mosip_prov_resources::probe::package::{AskPackage, PackageStatus};
@@ -11,12 +12,6 @@ use std::time::Duration;
 
 const RESTART: &str = "restart docker";
 const PROVE: &str = "see that docker answers";
-const DAEMON_FILE: &str = "/etc/docker/daemon.json";
-
-/// Docker before 23 cannot check a file. What it finds wrong is printed; what it finds right, too.
-const VALIDATE: &str = r#"command -v dockerd >/dev/null || exit 0
-dockerd --help 2>&1 | grep -q -e --validate || exit 0
-o=$(dockerd --validate --config-file "$1" 2>&1) || { echo "$o"; exit 1; }"#;
 
 /// The daemon itself, not only its client.
 const ANSWERS: &str = "timeout 20 docker version --format '{{.Server.Version}}'";
@@ -210,16 +205,9 @@ pub(crate) fn tasks(docker: &Docker, wait: Duration) -> Vec<Task> {
             "Make the folder of Docker's configuration",
             File::directory("/etc/docker").mode(0o755).owner("root").group("root"),
         ),
-        Task::new(
-            "Configure Docker",
-            File::content(DAEMON_FILE, docker.daemon.to_json())
-                .mode(0o644)
-                .owner("root")
-                .group("root")
-                .validate(VALIDATE),
-        )
-        .notify(RESTART)
-        .notify(PROVE),
+        Task::new("Configure Docker", DaemonFile(docker.daemon.clone()))
+            .notify(RESTART)
+            .notify(PROVE),
         Task::new(
             "Run containerd, now and after each boot",
             Unit::new("containerd").running().enabled(),

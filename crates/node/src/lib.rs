@@ -35,22 +35,28 @@ pub fn tasks_from(vars: &HostVars, problems: &mut Diagnostics) -> RoleTasks {
     }
 }
 
-/// The tasks for these settings, in order, and the handlers.
-pub fn tasks(settings: &Settings) -> RoleTasks {
-    // What only the host can tell is found before the first change of it.
-    let mut tasks = vec![
-        Task::new(
-            "See that the machine can become a node",
-            SuitableSystem::new(&settings.kernel_modules, settings.sysctl.keys()),
-        )
-        .tag("kernel"),
-    ];
+/// Of the tasks for a host with these variables, those at the start that only ask: what only the host can tell and what
+/// would keep it from becoming a node. None where the variables are wrong, which [`tasks_from`] reports.
+pub fn checks_from(vars: &HostVars) -> Vec<Task> {
+    Settings::read(vars, &mut Diagnostics::new()).map_or_else(Vec::new, |settings| checks(&settings))
+}
+
+/// What is seen to before the first change of a host.
+fn checks(settings: &Settings) -> Vec<Task> {
+    let system = SuitableSystem::new(&settings.kernel_modules, settings.sysctl.keys());
+    let mut tasks = vec![Task::new("See that the machine can become a node", system).tag("kernel")];
     tasks.extend(
         settings
             .docker
             .as_ref()
             .map(|docker| docker::suitable(docker).tag("docker")),
     );
+    tasks
+}
+
+/// The tasks for these settings, in order, and the handlers.
+pub fn tasks(settings: &Settings) -> RoleTasks {
+    let mut tasks = checks(settings);
     tasks.extend(kernel::tasks(settings).map(|task| task.tag("kernel")));
     tasks.extend(packages(settings).map(|task| task.tag("packages")));
     let mut handlers = Vec::new();

@@ -285,3 +285,112 @@ fn a_machine_under_two_names_is_not_rebooted_while_the_other_is_upgraded() {
     );
     Checkout::new(&forwarded, reboot).ready("apt-upgrade");
 }
+
+#[test]
+fn a_machine_under_two_names_is_named_where_its_tasks_collide() {
+    let with = |from: &str, to: &str| nodes(&INI.replacen(from, to, 1));
+    // Two nodes of one cluster.
+    let problems = with("vm2 ansible_host=10.0.0.2", "vm2 ansible_host=10.0.0.1").refused("deploy-rancher");
+    assert!(
+        problems.contains("vm1 of physical_vms and vm2 of physical_vms are one machine (10.0.0.1:22)"),
+        "{problems}"
+    );
+    assert!(problems.contains("rancher.ini:4:"), "{problems}");
+    // A node of both clusters, under one name and under two.
+    let ready = with("obs-node-1 ansible_host=10.0.0.20", "obs-node-1 ansible_host=10.0.0.2").ready("deploy-rancher");
+    assert!(
+        warnings(&ready).contains("vm2 of physical_vms and obs-node-1 of mosip_obs are one machine"),
+        "{}",
+        warnings(&ready)
+    );
+    let ready = with("obs-node-1 ansible_host=10.0.0.20", "vm1").ready("deploy-rancher");
+    assert!(
+        warnings(&ready).contains("vm1 is in physical_vms and in mosip_obs"),
+        "{}",
+        warnings(&ready)
+    );
+    // A node and the front.
+    let ready = with(
+        "nginx-node-1 ansible_host=10.0.0.30",
+        "nginx-node-1 ansible_host=10.0.0.2",
+    )
+    .ready("deploy-rancher");
+    assert!(warnings(&ready).contains("both want port 443"), "{}", warnings(&ready));
+    // The observation front beside its cluster is as the guide has it.
+    let ready = nodes(INI).ready("deploy-rancher");
+    assert!(!warnings(&ready).contains("one machine"), "{}", warnings(&ready));
+}
+
+/// A checkout whose machines can be prepared, with Docker of the distribution.
+fn nodes(ini: &str) -> Checkout {
+    let all = "\n[control_plane_nodes]\ncontrol-1 physical_vm=vm1\n[etcd_nodes]\netcd-1 physical_vm=vm1\n";
+    let checkout = Checkout::new(&format!("{ini}{all}"), &format!("{VARS}ansible_user: ubuntu\n"));
+    checkout.write("key", "not read before a connection is made");
+    checkout
+}
+
+#[test]
+fn deploy_all_sees_to_everything_before_its_first_change() {
+    let ready = nodes(INI).ready("deploy-all");
+    let plays: Vec<&str> = ready.plays().iter().map(|play| play.name()).collect();
+    let at = |name: &str| {
+        plays
+            .iter()
+            .position(|play| *play == name)
+            .unwrap_or_else(|| panic!("{name} is not among {plays:?}"))
+    };
+    assert_eq!(at("See that the deployment node has its tools"), 0);
+    assert!(at("See that the nodes can be prepared") < at("Prepare the nodes"));
+    assert!(at("Prepare the nodes") < at("Deploy the MOSIP front"));
+    for (name, hosts) in [
+        ("See that the deployment node has its tools", &["localhost"][..]),
+        (
+            "See that every machine can be deployed to",
+            &["vm1", "vm2", "nginx-node-1"],
+        ),
+    ] {
+        let play = &ready.plays()[at(name)];
+        assert_eq!(play.hosts().map(|(host, _)| host).collect::<Vec<_>>(), hosts, "{name}");
+        for (host, part) in play.hosts() {
+            let kinds: Vec<&str> = part
+                .roles()
+                .iter()
+                .flat_map(|role| role.tasks())
+                .map(|task| task.resource().kind())
+                .collect();
+            let asks_only = ["system", "disk", "clock", "ports", "size", "tool"];
+            assert!(
+                !kinds.is_empty() && kinds.iter().all(|kind| asks_only.contains(kind)),
+                "{host}: {kinds:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn deploy_all_needs_no_front_and_reports_all_stages_at_once() {
+    let without = INI.replace("[nginx]\nnginx-node-1 ansible_host=10.0.0.30\n", "");
+    let ready = nodes(&without).ready("deploy-all");
+    assert!(!ready.hosts().contains(&"nginx-node-1"), "{:?}", ready.hosts());
+
+    let checkout = nodes(INI);
+    checkout.write(
+        "inventory/group_vars/all.yml",
+        "docker_version: '5 20'\nansible_user: ubuntu\n",
+    );
+    checkout.remove("inventory/files/nginx/privkey.pem");
+    let problems = checkout.refused("deploy-all");
+    for part in [
+        "docker_version is \"5 20\"",
+        "mosip_domain is not set",
+        "privkey.pem cannot be read",
+    ] {
+        // Once, however many hosts and stages it concerns.
+        assert_eq!(
+            problems.matches(part).count(),
+            1,
+            "{part} in
+{problems}"
+        );
+    }
+}

@@ -28,3 +28,29 @@ impl Role for RkeNode {
         mosip_prov_node::tasks_from(cx.vars, problems)
     }
 }
+
+/// The role `rke-node-checks`: the tasks of [`RkeNode`] that only ask, for a playbook that wants to know of all machines
+/// before it changes the first.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RkeNodeChecks;
+
+impl Role for RkeNodeChecks {
+    fn name(&self) -> &str {
+        "rke-node-checks"
+    }
+
+    fn summary(&self) -> &str {
+        "a machine that can become a node: kernel settings, no other Docker; changes nothing"
+    }
+
+    fn defaults(&self) -> &'static str {
+        DEFAULTS
+    }
+
+    fn tasks(&self, cx: &RoleContext<'_>, _: &mut Diagnostics) -> RoleTasks {
+        RoleTasks {
+            tasks: mosip_prov_node::checks_from(cx.vars),
+            handlers: Vec::new(),
+        }
+    }
+}

@@ -1,9 +1,13 @@
-//! What must hold on the deployment node before a front is deployed. SSH keys are checked for every host that is
+//! What must hold on the deployment node, and between the hosts of an inventory, before anything connects. SSH keys are checked for every host that is
 //! connected to, whatever the playbook, where connections are made ready.
+
+mod machines;
+
+pub(crate) use machines::{OneFrontEach, OneTaskEach, RebootsOneByOne};
 
 use mosip_prov_engine::{CheckContext, InputCheck};
 use mosip_prov_front::{CertificateFiles, Surroundings};
-use mosip_prov_inventory::diagnostic::{Diagnostic, Diagnostics};
+use mosip_prov_inventory::diagnostic::Diagnostics;
 use mosip_prov_inventory::vars::HostVars;
 use mosip_prov_inventory::yaml;
 use mosip_prov_preflight::{CertificatePair, check_pair};
@@ -96,78 +100,5 @@ impl InputCheck for FrontCertificate {
         }
         let pair = CertificatePair::new(files.certificate, files.key, required).further(further);
         problems.extend(check_pair(&pair));
-    }
-}
-
-/// The address that leads to the machine of `host`: two names with the same one are one machine.
-fn machine(cx: &CheckContext<'_>, host: &str) -> Option<String> {
-    let vars = cx.vars.get(host)?;
-    let address = vars.string("ansible_host").ok()?.unwrap_or_else(|| host.to_owned());
-    let port = vars.int("ansible_port").ok()?.unwrap_or(22);
-    Some(format!("{address}:{port}"))
-}
-
-/// Both fronts on one machine would write the same `/etc/nginx/nginx.conf`, each undoing the other.
-pub(crate) struct OneFrontEach;
-
-impl InputCheck for OneFrontEach {
-    fn check(&self, cx: &CheckContext<'_>, problems: &mut Diagnostics) {
-        for front in cx.inventory.hosts_of("nginx") {
-            for other in cx.inventory.hosts_of("nginx_obs") {
-                let address = machine(cx, front);
-                if front == other || (address.is_some() && address == machine(cx, other)) {
-                    let place = cx.vars.get(other).and_then(|vars| vars.location("ansible_host"));
-                    problems.push(
-                        Diagnostic::warning(format!(
-                            "{front} of group nginx and {other} of group nginx_obs are one machine: both fronts write \
-                             /etc/nginx/nginx.conf, so that the one deployed last replaces the other"
-                        ))
-                        .at(place)
-                        .help(
-                            "give each front a machine of its own; the observation front may share that of mosip_obs",
-                        ),
-                    );
-                }
-            }
-        }
-    }
-}
-
-/// A machine that stands under two names is upgraded under both. A reboot for the one would cut the other off in the
-/// middle, unless they come one after the other.
-pub(crate) struct RebootsOneByOne;
-
-impl InputCheck for RebootsOneByOne {
-    fn check(&self, cx: &CheckContext<'_>, problems: &mut Diagnostics) {
-        let reboots = |host: &str| {
-            let vars = cx.vars.get(host);
-            vars.is_some_and(|vars| matches!(vars.bool("apt_reboot_if_required"), Ok(Some(true))))
-        };
-        let serial = cx
-            .hosts
-            .first()
-            .and_then(|host| cx.vars.get(host)?.string("apt_upgrade_serial").ok()?);
-        if serial.is_some_and(|serial| serial.trim() == "1") {
-            return;
-        }
-        for (number, host) in cx.hosts.iter().enumerate() {
-            for other in &cx.hosts[number + 1..] {
-                let address = machine(cx, host);
-                if address.is_none() || address != machine(cx, other) || !(reboots(host) || reboots(other)) {
-                    continue;
-                }
-                let place = cx.vars.get(other).and_then(|vars| vars.location("ansible_host"));
-                problems.push(
-                    Diagnostic::error(format!(
-                        "{host} and {other} are one machine, and a reboot for the one would cut the other off in the \
-                         middle of its upgrade"
-                    ))
-                    .at(place)
-                    .help(format!(
-                        "set apt_upgrade_serial to 1, or leave one name out: --limit 'all:!{other}'"
-                    )),
-                );
-            }
-        }
     }
 }
