@@ -45,6 +45,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("mosip-prov-front", &["mosip-prov-resources"]),
     ("mosip-prov-node", &["mosip-prov-resources"]),
     ("mosip-prov-rke2", &["mosip-prov-resources"]),
+    ("mosip-prov-wireguard", &["mosip-prov-resources"]),
     (
         ROLES,
         &[
@@ -52,6 +53,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "mosip-prov-front",
             "mosip-prov-node",
             "mosip-prov-rke2",
+            "mosip-prov-wireguard",
         ],
     ),
     ("mosip-prov-cluster", &["mosip-prov-transport", "mosip-prov-events"]),
@@ -67,6 +69,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             ROLES,
             "mosip-prov-front",
             "mosip-prov-rke2",
+            "mosip-prov-wireguard",
             "mosip-prov-engine",
             "mosip-prov-resources",
             "mosip-prov-preflight",
@@ -80,6 +83,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "mosip-prov-playbooks",
             ROLES,
+            "mosip-prov-wireguard",
             "mosip-prov-resources",
             "mosip-prov-cluster",
             "mosip-prov-terraform",
