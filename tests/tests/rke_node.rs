@@ -98,45 +98,6 @@ fn fresh_nodes_are_prepared_and_then_left_alone() {
 
 #[test]
 #[ignore = "needs the testbed"]
-fn what_ansible_left_is_taken_over() {
-    let testbed = Testbed::get();
-    let host = "vm6";
-    testbed.root(
-        host,
-        r##"sed -i "/ANSIBLE MANAGED BLOCK/,/ANSIBLE MANAGED BLOCK/d" /etc/security/limits.conf
-printf "%s\n" "# BEGIN ANSIBLE MANAGED BLOCK - SYSTEM LIMITS" "* soft nofile 1024" "# END ANSIBLE MANAGED BLOCK - SYSTEM LIMITS" "# mine" >>/etc/security/limits.conf
-printf "%s\n" "# by hand" "net.core.somaxconn=1024" "net.ipv4.tcp_rmem=4096 87380 16777216" "net.core.somaxconn=512" "kernel.panic=0" >/etc/sysctl.d/99-kubernetes.conf
-echo 1024 >/proc/sys/net/core/somaxconn
-printf "%s\n" "/swap.img none swap sw 0 0" "tmpfs /nowhere tmpfs noauto 0 0" >/etc/fstab
-printf "%s\n" br-netfilter >>/etc/modules"##,
-    );
-    let inventory = testbed.inventory();
-    let inventory = inventory.to_str().expect("UTF-8");
-    let program = Program::new();
-    program.run(&words(inventory, &["--limit", host])).expect(0);
-    is_prepared(&testbed, host);
-    assert!(
-        testbed
-            .root(host, "tail -n 1 /etc/security/limits.conf")
-            .ends_with("# mine")
-    );
-    let sysctl = testbed.root(host, "cat /etc/sysctl.d/99-kubernetes.conf");
-    assert!(
-        sysctl.starts_with(
-            "# by hand\nnet.core.somaxconn = 32768\nnet.ipv4.tcp_rmem=4096 87380 16777216\nkernel.panic=0\n"
-        ),
-        "{sysctl}"
-    );
-    assert_eq!(
-        testbed.root(host, "cat /etc/fstab"),
-        "# /swap.img none swap sw 0 0\ntmpfs /nowhere tmpfs noauto 0 0"
-    );
-    program.run(&words(inventory, &["--limit", host])).expect(0).unchanged();
-    testbed.root(host, "sed -i /br-netfilter/d /etc/modules");
-}
-
-#[test]
-#[ignore = "needs the testbed"]
 fn all_settings_that_the_kernel_lacks_are_named() {
     let testbed = Testbed::get();
     let inventory = testbed.inventory();
@@ -154,6 +115,58 @@ fn all_settings_that_the_kernel_lacks_are_named() {
         failure.contains("the kernel has no setting net.core.netdev_max_backlog, net.ipv4.neigh.default.gc_thresh1"),
         "{failure}"
     );
+    // Before anything else, so that the host is as it was.
+    assert_eq!(ran.count("vm1", "changed"), 0, "{}", ran.shown());
+    assert_eq!(ran.count("vm1", "ok"), 0, "{}", ran.shown());
+}
+
+#[test]
+#[ignore = "needs the testbed"]
+fn docker_of_another_source_is_named_before_anything_is_changed() {
+    let testbed = Testbed::get();
+    let host = "vm2";
+    let inventory = testbed.inventory();
+    let inventory = inventory.to_str().expect("UTF-8");
+    let program = Program::new();
+    program.run(&words(inventory, &["--limit", host])).expect(0);
+    let version = testbed.root(host, "dpkg-query -W -f '${Version}' docker.io");
+    let began = testbed.root(host, "systemctl show -P ActiveEnterTimestampMonotonic docker");
+    // What would be changed first, were the Docker that is there not seen before.
+    testbed.root(host, "echo 512 >/proc/sys/net/core/somaxconn");
+    let vendor = [
+        "--limit",
+        host,
+        "-e",
+        "docker_install_from_apt=false",
+        "-e",
+        "docker_apt_repository='deb [trusted=yes] http://10.61.0.1:9/ ./'",
+    ];
+    let ran = program.run(&words(inventory, &vendor)).expect(2);
+    let failure = ran.failure();
+    assert!(
+        failure.contains(&format!(
+            "docker.io {version} is installed, and docker_install_from_apt is false"
+        )),
+        "{failure}"
+    );
+    assert!(
+        failure.contains("set docker_install_from_apt to true to keep it"),
+        "{failure}"
+    );
+    assert_eq!(ran.count(host, "changed"), 0, "{}", ran.shown());
+    assert_eq!(testbed.root(host, "cat /proc/sys/net/core/somaxconn"), "512");
+    assert_eq!(
+        testbed.root(
+            host,
+            "ls /etc/apt/sources.list.d /etc/apt/keyrings 2>/dev/null | grep -c docker || true"
+        ),
+        "0"
+    );
+    assert_eq!(
+        testbed.root(host, "systemctl show -P ActiveEnterTimestampMonotonic docker"),
+        began
+    );
+    program.run(&words(inventory, &["--limit", host])).expect(0);
 }
 
 #[test]
