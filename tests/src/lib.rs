@@ -9,6 +9,7 @@ pub mod curl;
 pub mod picture;
 pub mod program;
 pub mod proxy;
+pub mod rke2;
 pub mod small_role;
 pub mod stand_in;
 pub mod survival;

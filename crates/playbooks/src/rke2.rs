@@ -2,7 +2,7 @@
 
 use mosip_prov_engine::{Play, Playbook, Serial};
 use mosip_prov_rke2::{Flavor, Library};
-use role_rke2_cluster::Rke2Token;
+use role_rke2_cluster::{Rke2Cluster, Rke2Token};
 use role_rke2_node::{Part, Rke2Node};
 
 /// `playbook` with the plays of that cluster at its end.
@@ -27,5 +27,8 @@ fn plays(flavor: Flavor) -> Vec<Play> {
             .serial(Serial::Hosts(1))
             .max_fail_percentage(0),
         node("Join the agents", Part::Agents),
+        Play::on_deployment_node("Bring the cluster home")
+            .serving(flavor.group())
+            .role(Rke2Cluster::new(flavor)),
     ]
 }

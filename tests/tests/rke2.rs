@@ -1,0 +1,229 @@
+//! A cluster that RKE2 builds, on real hosts, with a stand-in for `rke2` that is strict about what it is told.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use mosip_prov_tests::program::{Program, Ran};
+use mosip_prov_tests::testbed::{Testbed, address};
+use mosip_prov_tests::{rke2, stdout, write};
+
+const RELEASE: &str = "v1.25.16+rke2r2";
+const DEPLOYMENT: &str = "deployment-node";
+const SERVERS: [&str; 3] = ["vm3", "vm4", "vm5"];
+const AGENT: &str = "vm6";
+const KEPT: &str = "/home/ubuntu/rancher/mosip/rke2-token";
+const KUBECONFIG: &str = "/home/ubuntu/rancher/mosip/kube_config_cluster.yml";
+
+/// An inventory of three servers, and an agent when there is one.
+fn inventory(testbed: &Testbed, folder: &Path, artifacts: &Path, agent: Option<&str>) -> PathBuf {
+    let all = || SERVERS.into_iter().chain(agent);
+    let machines: String = all()
+        .map(|host| format!("{host} ansible_host={}\n", address(host)))
+        .collect();
+    let carried = |group: &str, hosts: &mut dyn Iterator<Item = &str>| -> String {
+        let lines: String = hosts
+            .map(|host| format!("{group}-{host} physical_vm={host} node_ip={}\n", address(host)))
+            .collect();
+        format!("[{group}_nodes]\n{lines}\n")
+    };
+    let path = folder.join("inventory/rke2.ini");
+    write(
+        &path,
+        format!(
+            "[deployment]\n{DEPLOYMENT} ansible_host={}\n\n[physical_vms]\n{machines}\n{}{}{}\
+             [all:vars]\nansible_user=ubuntu\nansible_ssh_private_key_file={}\nansible_host_key_checking=False\n\
+             cluster_distribution=rke2\nrke2_version={RELEASE}\nrke2_artifact_path={}\n",
+            address(DEPLOYMENT),
+            carried("control_plane", &mut SERVERS.into_iter()),
+            carried("etcd", &mut SERVERS.into_iter()),
+            carried("worker", &mut all()),
+            testbed.key().display(),
+            artifacts.display(),
+        ),
+    );
+    path
+}
+
+struct Site<'t> {
+    testbed: &'t Testbed,
+    program: Program,
+    inventory: PathBuf,
+    folder: PathBuf,
+}
+
+impl Site<'_> {
+    fn words<'a>(&'a self, verb: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+        let inventory = self.inventory.to_str().expect("UTF-8");
+        // Packages are none of this test's business, and they take long.
+        let words = [verb, "deploy-rancher", "-i", inventory, "--skip-tags", "packages"];
+        [&words, more].concat()
+    }
+
+    fn run(&self, more: &[&str]) -> Ran {
+        let ran = self.program.run(&self.words("run", more));
+        self.tells_no_secret(&ran);
+        ran
+    }
+
+    /// The token is in nothing that the run said or wrote down; nor is a key.
+    #[track_caller]
+    fn tells_no_secret(&self, ran: &Ran) {
+        let asked = self.testbed.try_root(DEPLOYMENT, &format!("cat {KEPT}"));
+        let token = String::from_utf8_lossy(&asked.stdout).trim().to_owned();
+        if token.is_empty() {
+            return;
+        }
+        let events: String = ran.events.iter().map(ToString::to_string).collect();
+        for (what, text) in [("stdout", &ran.stdout), ("stderr", &ran.stderr), ("events", &events)] {
+            assert!(!text.contains(&token), "the token is in {what}");
+            assert!(!text.contains("LS0tLS1CRUdJTiBQUklWQVRF"), "a key is in {what}");
+        }
+        let found = Command::new("grep")
+            .args(["-rl", &token])
+            .arg(&self.folder)
+            .output()
+            .expect("grep");
+        assert!(found.stdout.is_empty(), "{}", String::from_utf8_lossy(&found.stdout));
+    }
+
+    fn root(&self, host: &str, script: &str) -> String {
+        self.testbed.root(host, script)
+    }
+
+    fn began(&self, host: &str, unit: &str) -> String {
+        self.root(
+            host,
+            &format!("systemctl show -p ActiveEnterTimestampMonotonic --value {unit}"),
+        )
+    }
+
+    /// `NAME READY` of every node, as the deployment node sees them.
+    fn nodes(&self) -> Vec<String> {
+        let format = r#"{range .items[*]}{.metadata.name} {.status.conditions[?(@.type=="Ready")].status}{"\n"}{end}"#;
+        let done = self
+            .testbed
+            .ssh("ubuntu", DEPLOYMENT)
+            .arg(format!(
+                "kubectl --kubeconfig {KUBECONFIG} get nodes -o jsonpath='{format}'"
+            ))
+            .output()
+            .expect("ssh");
+        assert!(done.status.success(), "{}", mosip_prov_tests::shown(&done));
+        let mut nodes: Vec<String> = String::from_utf8_lossy(&done.stdout)
+            .lines()
+            .map(str::to_owned)
+            .collect();
+        nodes.sort();
+        nodes
+    }
+}
+
+#[test]
+#[ignore = "needs the testbed"]
+fn servers_join_one_by_one_and_agents_after_them() {
+    let testbed = Testbed::get();
+    testbed.reset(&[DEPLOYMENT, "vm3", "vm4", "vm5", AGENT]);
+    let folder = tempfile::tempdir().expect("a folder");
+    testbed.copy_inventory(folder.path());
+    let artifacts = rke2::artifacts(folder.path(), RELEASE);
+    let mut site = Site {
+        testbed: &testbed,
+        program: Program::new(),
+        inventory: inventory(&testbed, folder.path(), &artifacts, None),
+        folder: folder.path().join("inventory"),
+    };
+
+    // A plan makes nothing, not even the token.
+    let plan = site.program.run(&site.words("plan", &["--exit-code"])).expect(3);
+    plan.says(&[
+        "Keep the token by which nodes join the cluster",
+        "https://10.61.0.13:9345",
+    ]);
+    assert_eq!(testbed.stat(DEPLOYMENT, KEPT), "absent");
+    assert_eq!(testbed.stat("vm3", "/usr/local/bin/rke2"), "absent");
+
+    let first = site.run(&[]).expect(0);
+    eprintln!("three servers took {:.1} s", first.took.as_secs_f64());
+    assert_eq!(testbed.stat(DEPLOYMENT, KEPT), "600 ubuntu:ubuntu regular file");
+    assert_eq!(testbed.stat(DEPLOYMENT, KUBECONFIG), "600 ubuntu:ubuntu regular file");
+    for host in SERVERS {
+        assert_eq!(
+            testbed.stat(host, "/etc/rancher/rke2/token"),
+            "600 root:root regular file"
+        );
+        assert_eq!(
+            testbed.stat(host, "/etc/rancher/rke2/config.yaml"),
+            "600 root:root regular file"
+        );
+        assert_eq!(
+            site.root(
+                host,
+                "systemctl is-active rke2-server; systemctl is-enabled rke2-server"
+            ),
+            "active\nenabled"
+        );
+        // Had two joined at once, one would have been turned away and started again.
+        assert_eq!(site.root(host, "systemctl show -p NRestarts --value rke2-server"), "0");
+        assert_eq!(
+            site.root(host, "cat /etc/rancher/rke2/token"),
+            site.root(DEPLOYMENT, &format!("cat {KEPT}"))
+        );
+    }
+    assert_eq!(
+        site.root("vm3", "cat /var/lib/rancher/rke2/server/db/joins"),
+        "server vm4\nserver vm5"
+    );
+    assert_eq!(site.nodes(), ["vm3 True", "vm4 True", "vm5 True"]);
+    // The MTU of the chart's manifest reached the network plugin.
+    assert!(
+        site.root("vm4", "cat /etc/cni/net.d/10-canal.conflist")
+            .contains("\"1400\"")
+    );
+
+    let began: Vec<String> = SERVERS.iter().map(|host| site.began(host, "rke2-server")).collect();
+    let second = site.run(&[]).expect(0).unchanged();
+    eprintln!("and again {:.2} s", second.took.as_secs_f64());
+    for host in SERVERS {
+        let exchanges = second.exchanges(host);
+        assert!(exchanges <= 2, "{host} took {exchanges} exchanges");
+    }
+
+    // A node that is added joins alone, with the same token, and nobody else is touched.
+    site.inventory = inventory(&testbed, folder.path(), &artifacts, Some(AGENT));
+    let joined = site.run(&["--limit", AGENT]).expect(0);
+    assert_eq!(joined.hosts().iter().filter(|host| host.starts_with("vm")).count(), 1);
+    assert_eq!(site.root(AGENT, "systemctl is-active rke2-agent"), "active");
+    assert_eq!(site.root(AGENT, "systemctl show -p NRestarts --value rke2-agent"), "0");
+    site.run(&[]).expect(0).unchanged();
+    assert_eq!(site.nodes(), ["vm3 True", "vm4 True", "vm5 True", "vm6 True"]);
+    let now: Vec<String> = SERVERS.iter().map(|host| site.began(host, "rke2-server")).collect();
+    assert_eq!(now, began);
+
+    // A changed configuration restarts what it concerns, and only that.
+    let agent = site.began(AGENT, "rke2-agent");
+    let changed = site.run(&["-e", "rke2_tls_san=api.mosip.test"]).expect(0);
+    for (host, before) in SERVERS.iter().zip(&began) {
+        assert_ne!(&site.began(host, "rke2-server"), before, "{host}");
+        assert!(changed.count(host, "changed") >= 2);
+    }
+    assert_eq!(changed.count(AGENT, "changed"), 0);
+    assert_eq!(site.began(AGENT, "rke2-agent"), agent);
+    assert_eq!(site.root("vm3", "systemctl show -p NRestarts --value rke2-server"), "0");
+
+    // A cluster keeps the token that it began with.
+    let other = site
+        .run(&["--limit", "vm3", "-e", "rke2_token=another-token-of-the-operator"])
+        .expect(2);
+    assert!(
+        other.failure().contains("in a cluster with another token"),
+        "{}",
+        other.failure()
+    );
+    assert!(
+        !other.shown().contains("another-token-of-the-operator\n"),
+        "{}",
+        other.shown()
+    );
+    let kept = stdout(testbed.ssh("ubuntu", DEPLOYMENT).arg(format!("wc -c <{KEPT}")));
+    assert_eq!(kept, "65");
+}
