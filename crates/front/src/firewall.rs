@@ -1,26 +1,11 @@
-//! The forwarding rules of a front, for VPN clients that reach the nodes through it.
-//!
-//! The rules live in chains of their own, which `iptables-restore` fills anew in one go; rules of others are left as
-//! they are. A systemd unit puts them in force at boot, and takes them away when it is stopped.
+//! The forwarding rules of a front, for VPN clients that reach the nodes through it: read from variables, and made into
+//! [`Chains`].
 
 use crate::address::Ipv4Range;
 use crate::reader::Reader;
-use mosip_prov_resources::probe::command::AskCommand;
+use mosip_prov_resources::Chains;
 use mosip_prov_resources::value::Value;
-use mosip_prov_resources::{Answers, Ask, Change, DecideError, Decision, Question, Resource, Shell, Shown};
-use std::collections::HashMap;
-use std::fmt::Write;
 use std::net::Ipv4Addr;
-use std::time::Duration;
-
-/// The chain, in table filter and in table nat.
-pub const CHAIN: &str = "MOSIP-FRONT";
-/// The script that puts the rules in force.
-pub const SCRIPT: &str = "/usr/local/sbin/mosip-front-firewall";
-/// The unit that runs it at boot.
-pub const UNIT: &str = "mosip-front-firewall.service";
-/// The unit's file.
-pub const UNIT_FILE: &str = "/etc/systemd/system/mosip-front-firewall.service";
 
 /// Who may be reached from where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,68 +62,23 @@ impl Firewall {
         })
     }
 
-    fn filter_rules(&self) -> Vec<String> {
-        let mut rules = Vec::new();
+    /// The rules, in chains of their own at the end of what else the host forwards.
+    pub fn chains(&self) -> Chains {
+        let mut chains = Chains::new("MOSIP-FRONT", "mosip-front-firewall", "the MOSIP front");
         for range in &self.from {
             for ip in &self.allowed {
-                rules.push(format!(
-                    "-A {CHAIN} -d {ip}/32 -m iprange --src-range {range} -j ACCEPT"
-                ));
+                chains = chains.filter(format!("-d {ip}/32 -m iprange --src-range {range} -j ACCEPT"));
             }
         }
         for range in &self.back_to {
             for ip in &self.allowed {
-                rules.push(format!(
-                    "-A {CHAIN} -s {ip}/32 -m iprange --dst-range {range} -j ACCEPT"
-                ));
+                chains = chains.filter(format!("-s {ip}/32 -m iprange --dst-range {range} -j ACCEPT"));
             }
         }
-        rules.push(format!("-A {CHAIN} -j DROP"));
-        rules
+        chains
+            .filter("-j DROP")
+            .nat(format!("-o {} -j MASQUERADE", self.interface))
     }
-
-    fn nat_rules(&self) -> Vec<String> {
-        vec![format!("-A {CHAIN} -o {} -j MASQUERADE", self.interface)]
-    }
-
-    /// The script at [`SCRIPT`]: `start` puts the rules in force, `stop` takes them away. Both may be run again.
-    pub fn script(&self) -> String {
-        let mut out = format!(
-            "#!/bin/sh\n# Managed by mosip-prov: forwarding rules of the MOSIP front, in chains of their own.\nset -eu\n\n\
-             start() {{\n    iptables-restore -w --noflush <<'RULES'\n*filter\n:{CHAIN} - [0:0]\n"
-        );
-        for rule in self.filter_rules() {
-            let _ = writeln!(out, "{rule}");
-        }
-        let _ = write!(out, "COMMIT\n*nat\n:{CHAIN} - [0:0]\n");
-        for rule in self.nat_rules() {
-            let _ = writeln!(out, "{rule}");
-        }
-        let _ = write!(
-            out,
-            "COMMIT\nRULES\n    \
-             iptables -w -C FORWARD -j {CHAIN} 2>/dev/null || iptables -w -A FORWARD -j {CHAIN}\n    \
-             iptables -w -t nat -C POSTROUTING -j {CHAIN} 2>/dev/null || iptables -w -t nat -A POSTROUTING -j {CHAIN}\n}}\n\n\
-             stop() {{\n    \
-             iptables -w -D FORWARD -j {CHAIN} 2>/dev/null || :\n    \
-             iptables -w -t nat -D POSTROUTING -j {CHAIN} 2>/dev/null || :\n    \
-             for table in filter nat; do\n        \
-             iptables -w -t \"$table\" -F {CHAIN} 2>/dev/null || :\n        \
-             iptables -w -t \"$table\" -X {CHAIN} 2>/dev/null || :\n    done\n}}\n\n\
-             case ${{1-}} in\n    start) start ;;\n    stop) stop ;;\n    \
-             *) echo \"usage: $0 start|stop\" >&2; exit 2 ;;\nesac\n"
-        );
-        out
-    }
-}
-
-/// The unit's file.
-pub fn unit_file() -> String {
-    format!(
-        "# Managed by mosip-prov.\n[Unit]\nDescription=Forwarding rules of the MOSIP front\nAfter=systemd-modules-load.service\n\
-         Before=network-pre.target\nWants=network-pre.target\n\n[Service]\nType=oneshot\nRemainAfterExit=yes\n\
-         ExecStart={SCRIPT} start\nExecReload={SCRIPT} start\nExecStop={SCRIPT} stop\n\n[Install]\nWantedBy=multi-user.target\n"
-    )
 }
 
 /// The words of a list, or of one text with blanks or commas between them.
@@ -198,95 +138,30 @@ fn addresses(reader: &mut Reader<'_>, name: &str, texts: &[String]) -> Vec<Ipv4A
     found
 }
 
-/// The rules are in force: asks `iptables-save`, and has the unit run its script when one is missing or too many.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ForwardingRules(
-    /// The rules.
-    pub Firewall,
-);
-
-/// Prints both tables; nothing where iptables is not installed yet.
-fn save_script() -> String {
-    "if command -v iptables-save >/dev/null 2>&1; then iptables-save -t filter && iptables-save -t nat; fi".into()
-}
-
-/// The rules of each chain by table and chain, as `iptables-save` prints them.
-fn saved_rules(text: &str) -> HashMap<(String, String), Vec<String>> {
-    let mut table = String::new();
-    let mut rules: HashMap<(String, String), Vec<String>> = HashMap::new();
-    for line in text.lines().map(str::trim_end) {
-        if let Some(name) = line.strip_prefix('*') {
-            table = name.to_owned();
-        } else if let Some(chain) = line.strip_prefix("-A ").and_then(|rest| rest.split(' ').next()) {
-            rules
-                .entry((table.clone(), chain.to_owned()))
-                .or_default()
-                .push(line.to_owned());
-        }
-    }
-    rules
-}
-
-impl ForwardingRules {
-    fn ask(&self) -> AskCommand {
-        AskCommand(save_script())
-    }
-}
-
-impl Resource for ForwardingRules {
-    fn kind(&self) -> &'static str {
-        "forwarding_rules"
-    }
-
-    fn questions(&self) -> Vec<Question> {
-        vec![self.ask().question()]
-    }
-
-    fn decide(&self, answers: &Answers) -> Result<Decision, DecideError> {
-        let answer = answers.get(&self.ask())?;
-        if answer.status != 0 {
-            return Err(DecideError::impossible_help(
-                format!("the rules in force cannot be listed: {}", answer.output),
-                "`iptables-save` on the host must work as root",
-            ));
-        }
-        let saved = saved_rules(&answer.output);
-        let chain = |table: &str, name: &str| saved.get(&(table.into(), name.into())).cloned().unwrap_or_default();
-        let (filter, nat) = (self.0.filter_rules(), self.0.nat_rules());
-        let mut change = Change::new("put the forwarding rules in force");
-        for (table, wanted, base) in [("filter", &filter, "FORWARD"), ("nat", &nat, "POSTROUTING")] {
-            let present = chain(table, CHAIN);
-            if present != *wanted {
-                let before = if present.is_empty() {
-                    Shown::Absent
-                } else {
-                    Shown::text(present.join("\n"))
-                };
-                change = change.differs(
-                    format!("chain {CHAIN} of table {table}"),
-                    before,
-                    Shown::text(wanted.join("\n")),
-                );
-            }
-            let jump = format!("-A {base} -j {CHAIN}");
-            if !chain(table, base).contains(&jump) {
-                change = change.differs(format!("{base} of table {table}"), Shown::Absent, Shown::text(jump));
-            }
-        }
-        if change.differences.is_empty() {
-            return Ok(Decision::nothing(format!(
-                "all {} rules are in force",
-                filter.len() + nat.len() + 2
-            )));
-        }
-        let mut shell = Shell::new(
-            format!("systemctl reload-or-restart {UNIT}"),
-            format!("systemctl reload-or-restart {UNIT}"),
-        );
-        shell.timeout = Some(Duration::from_secs(60));
-        Ok(change.step(shell).into())
-    }
-}
-
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_and_addresses_become_rules() {
+        let firewall = Firewall {
+            from: vec!["10.13.13.2-10.13.13.51".parse().expect("range")],
+            back_to: vec!["10.13.13.2-10.13.13.60".parse().expect("range")],
+            allowed: vec![[10, 1, 2, 3].into(), [10, 1, 2, 4].into()],
+            interface: "eth0".into(),
+        };
+        let script = firewall.chains().script();
+        let rules: Vec<&str> = script.lines().filter(|line| line.starts_with("-A ")).collect();
+        assert_eq!(
+            rules,
+            [
+                "-A MOSIP-FRONT -d 10.1.2.3/32 -m iprange --src-range 10.13.13.2-10.13.13.51 -j ACCEPT",
+                "-A MOSIP-FRONT -d 10.1.2.4/32 -m iprange --src-range 10.13.13.2-10.13.13.51 -j ACCEPT",
+                "-A MOSIP-FRONT -s 10.1.2.3/32 -m iprange --dst-range 10.13.13.2-10.13.13.60 -j ACCEPT",
+                "-A MOSIP-FRONT -s 10.1.2.4/32 -m iprange --dst-range 10.13.13.2-10.13.13.60 -j ACCEPT",
+                "-A MOSIP-FRONT -j DROP",
+                "-A MOSIP-FRONT -o eth0 -j MASQUERADE",
+            ]
+        );
+    }
+}

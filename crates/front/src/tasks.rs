@@ -1,7 +1,7 @@
 //! What makes a machine a front, in order.
 
 use crate::candidate::{self, CONFIGURATION};
-use crate::firewall::{self, Firewall, ForwardingRules};
+use crate::firewall::Firewall;
 use mosip_prov_resources::probe::command::AskCommand;
 use mosip_prov_resources::probe::package::{AskPackage, PackageStatus};
 use mosip_prov_resources::{
@@ -56,7 +56,7 @@ impl Front {
             .tag("service"),
         ];
         if let Some(firewall) = self.firewall {
-            tasks.extend(forwarding(firewall));
+            tasks.extend(forwarding(&firewall));
         }
         RoleTasks {
             tasks,
@@ -146,26 +146,8 @@ fn module_matters(answers: &Answers) -> Result<Verdict, DecideError> {
     })
 }
 
-fn forwarding(firewall: Firewall) -> [Task; 5] {
-    let script = File::content(firewall::SCRIPT, firewall.script())
-        .mode(0o755)
-        .owner("root")
-        .group("root");
-    let unit = File::content(firewall::UNIT_FILE, firewall::unit_file())
-        .mode(0o644)
-        .owner("root")
-        .group("root");
-    [
-        Task::new("Install iptables", Apt::present(["iptables"])),
-        Task::new("Write the forwarding rules", script),
-        Task::new("Write their unit", unit),
-        Task::new(
-            "Have the rules set after each boot",
-            Unit::new(firewall::UNIT).running().enabled(),
-        ),
-        Task::new("Put the forwarding rules in force", ForwardingRules(firewall)),
-    ]
-    .map(|task| task.tag("firewall"))
+fn forwarding(firewall: &Firewall) -> [Task; 5] {
+    firewall.chains().tasks().map(|task| task.tag("firewall"))
 }
 
 #[cfg(test)]

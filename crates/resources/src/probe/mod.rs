@@ -4,6 +4,7 @@ pub mod apt_lists;
 pub mod apt_simulation;
 pub mod apt_sources;
 pub mod command;
+pub mod docker;
 pub mod facts;
 pub mod file;
 pub mod kernel_module;

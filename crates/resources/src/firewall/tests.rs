@@ -1,15 +1,20 @@
 //! What `iptables-save` prints in, what is to be done out.
 
 use super::*;
-use mosip_prov_resources::testing as t;
+use crate::testing as t;
 
-fn rules() -> ForwardingRules {
-    ForwardingRules(Firewall {
-        from: vec!["10.13.13.2-10.13.13.51".parse().expect("range")],
-        back_to: vec!["10.13.13.2-10.13.13.60".parse().expect("range")],
-        allowed: vec![[10, 1, 2, 3].into(), [10, 1, 2, 4].into()],
-        interface: "eth0".into(),
-    })
+fn rules() -> InForce {
+    let back = "-m iprange --dst-range 10.13.13.2-10.13.13.60 -j ACCEPT";
+    let from = "-m iprange --src-range 10.13.13.2-10.13.13.51 -j ACCEPT";
+    InForce(
+        Chains::new("MOSIP-FRONT", "mosip-front-firewall", "the MOSIP front")
+            .filter(format!("-d 10.1.2.3/32 {from}"))
+            .filter(format!("-d 10.1.2.4/32 {from}"))
+            .filter(format!("-s 10.1.2.3/32 {back}"))
+            .filter(format!("-s 10.1.2.4/32 {back}"))
+            .filter("-j DROP")
+            .nat("-o eth0 -j MASQUERADE"),
+    )
 }
 
 fn answers(text: &str) -> Answers {
@@ -90,7 +95,7 @@ fn the_script_is_sound_and_says_how_it_is_called() {
 
 #[test]
 fn the_unit_comes_before_the_network_and_cleans_up() {
-    let unit = unit_file();
+    let unit = rules().0.unit_file();
     for line in [
         "Type=oneshot",
         "RemainAfterExit=yes",
@@ -100,4 +105,12 @@ fn the_unit_comes_before_the_network_and_cleans_up() {
     ] {
         assert!(unit.lines().any(|l| l == line), "{line} is not in\n{unit}");
     }
+}
+
+#[test]
+fn rules_that_must_come_first_do() {
+    let last = rules().0.script();
+    assert!(last.contains("|| iptables -w -A FORWARD -j MOSIP-FRONT\n"), "{last}");
+    let first = rules().0.first().script();
+    assert!(first.contains("|| iptables -w -I FORWARD -j MOSIP-FRONT\n"), "{first}");
 }
