@@ -2,7 +2,8 @@
 
 use mosip_prov_resources::probe::command::AskCommand;
 use mosip_prov_resources::probe::file::{FileAsk, FileState};
-use mosip_prov_resources::{Answers, Ask, DecideError, Decision, Question, Resource, RoleContext};
+use mosip_prov_resources::{Answers, Ask, AskFacts, DecideError, Decision, Question, Resource, RoleContext};
+use std::net::IpAddr;
 
 /// A TCP port, and the programs that may have it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,7 +80,8 @@ pub(crate) fn of_host(cx: &RoleContext<'_>) -> Vec<Port> {
 const CLUSTER_FOLDERS: [&str; 2] = ["/etc/kubernetes", "/var/lib/rancher"];
 const LISTENERS: &str = "ss -Hltnp";
 
-/// No other program listens on these ports, but on a loopback address.
+/// No other program listens on these ports, on an address that matters: for a front all addresses at once or the one of
+/// the default route, which it listens on; for a cluster all but loopback.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FreePorts {
     ports: Vec<Port>,
@@ -92,17 +94,37 @@ impl FreePorts {
     }
 }
 
-/// Port and programs of a line of `ss -Hltnp`; `None` for one on a loopback address.
-fn listener(line: &str) -> Option<(u16, Vec<&str>)> {
-    let local = line.split_whitespace().nth(3)?;
-    let (address, port) = local.rsplit_once(':')?;
+/// A line of `ss -Hltnp`.
+struct Listener<'a> {
+    /// `None` for all addresses.
+    address: Option<IpAddr>,
+    port: u16,
+    programs: Vec<&'a str>,
+}
+
+fn listener(line: &str) -> Option<Listener<'_>> {
+    let (address, port) = line.split_whitespace().nth(3)?.rsplit_once(':')?;
     let address = address.trim_start_matches('[').trim_end_matches(']');
-    if address.starts_with("127.") || address == "::1" || address.starts_with("::ffff:127.") {
-        return None;
-    }
+    // An interface may stand behind it: 127.0.0.53%lo.
+    let address = address.split('%').next()?.parse::<IpAddr>().ok();
     // users:(("nginx",pid=7,fd=6),("nginx",pid=8,fd=6))
     let programs = line.split("(\"").skip(1).filter_map(|part| part.split('"').next());
-    Some((port.parse().ok()?, programs.collect()))
+    Some(Listener {
+        address: address.filter(|address| !address.is_unspecified()),
+        port: port.parse().ok()?,
+        programs: programs.collect(),
+    })
+}
+
+impl Listener<'_> {
+    fn is_in_the_way_of(&self, port: &Port, own: Option<IpAddr>) -> bool {
+        let matters = match self.address {
+            None => true,
+            Some(address) if port.of_cluster => !address.is_loopback(),
+            Some(address) => Some(address) == own,
+        };
+        matters && self.port == port.number && !self.programs.iter().any(|name| port.holders.contains(name))
+    }
 }
 
 impl Resource for FreePorts {
@@ -112,7 +134,9 @@ impl Resource for FreePorts {
 
     fn questions(&self) -> Vec<Question> {
         let folders = CLUSTER_FOLDERS.iter().map(|path| FileAsk::new(*path).question());
-        folders.chain([AskCommand(LISTENERS.into()).question()]).collect()
+        folders
+            .chain([AskCommand(LISTENERS.into()).question(), AskFacts.question()])
+            .collect()
     }
 
     fn decide(&self, answers: &Answers) -> Result<Decision, DecideError> {
@@ -124,17 +148,25 @@ impl Resource for FreePorts {
         if listeners.status != 0 {
             return Ok(Decision::nothing("the machine has no `ss` that tells who listens"));
         }
+        let own = answers
+            .get(&AskFacts)?
+            .default_ipv4
+            .map(|ipv4| IpAddr::V4(ipv4.address));
         let mut taken = Vec::new();
         for port in self.ports.iter().filter(|port| !(has_cluster && port.of_cluster)) {
-            let strangers = listeners
+            let stranger = listeners
                 .output
                 .lines()
                 .filter_map(listener)
-                .filter(|(number, _)| *number == port.number)
-                .find(|(_, programs)| !programs.iter().any(|name| port.holders.contains(name)));
-            if let Some((number, programs)) = strangers {
-                let who = programs.first().copied().unwrap_or("a program that is not named");
-                taken.push(format!("{number} ({}) is taken by {who}", port.purpose));
+                .find(|listener| listener.is_in_the_way_of(port, own));
+            if let Some(stranger) = stranger {
+                let who = stranger.programs.first().copied();
+                taken.push(format!(
+                    "{} ({}) is taken by {}",
+                    port.number,
+                    port.purpose,
+                    who.unwrap_or("a program that is not named")
+                ));
             }
         }
         if !taken.is_empty() {
@@ -154,10 +186,20 @@ impl Resource for FreePorts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mosip_prov_resources::Facts;
+    use mosip_prov_resources::probe::facts::Ipv4;
     use mosip_prov_resources::testing::{self as t, expect_error, expect_nothing};
+    use std::net::Ipv4Addr;
 
     fn host(listeners: &str, cluster: bool) -> Answers {
-        let answers = t::command(Answers::new(), LISTENERS, 0, listeners);
+        let facts = Facts {
+            default_ipv4: Some(Ipv4 {
+                address: Ipv4Addr::new(10, 0, 0, 30),
+                interface: "eth0".into(),
+            }),
+            ..Facts::default()
+        };
+        let answers = t::command(t::facts(Answers::new(), &facts), LISTENERS, 0, listeners);
         let answers = t::file_absent(answers, "/var/lib/rancher");
         if cluster {
             t::directory(answers, "/etc/kubernetes", 0o755, "root", "root")
@@ -178,7 +220,9 @@ mod tests {
         let busy = format!(
             "{NGINX}LISTEN 0 244 127.0.0.1:5432 0.0.0.0:* users:((\"postgres\",pid=9,fd=5))\n\
              LISTEN 0 50 *:61616 *:* users:((\"java\",pid=3,fd=1))\n\
-             LISTEN 0 50 [::]:9000 [::]:*\n"
+             LISTEN 0 50 [::]:9000 [::]:*\n\
+             LISTEN 0 50 127.0.0.53%lo:443 0.0.0.0:* users:((\"systemd-resolve\",pid=3,fd=1))\n\
+             LISTEN 0 50 192.0.2.1:443 0.0.0.0:* users:((\"other\",pid=3,fd=1))\n"
         );
         let error = expect_error(&wanted, &host(&busy, false));
         assert!(
@@ -193,6 +237,8 @@ mod tests {
     #[test]
     fn ports_of_a_cluster_matter_only_where_none_is_yet() {
         let wanted = FreePorts::new(CONTROL.iter().chain(&EVERY_NODE).copied().collect());
+        let here = "LISTEN 0 244 10.0.0.30:443 0.0.0.0:* users:((\"haproxy\",pid=9,fd=5))";
+        assert!(expect_error(&FreePorts::new(MAIN_FRONT.to_vec()), &host(here, false)).contains("443 (HTTPS)"));
         let own = "LISTEN 0 50 *:6443 *:* users:((\"kube-apiserver\",pid=3,fd=1))";
         expect_nothing(&wanted, &host(own, false));
         let other = "LISTEN 0 50 *:6443 *:* users:((\"haproxy\",pid=3,fd=1))";
