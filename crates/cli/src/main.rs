@@ -6,7 +6,9 @@ mod commands;
 mod diagnostics;
 mod exit;
 mod output;
+mod peer_files;
 mod prompt;
+mod qr;
 mod repeat;
 mod session;
 mod show;
@@ -28,6 +30,7 @@ fn main() -> ExitCode {
         Command::Run(args) => commands::run::run(args, &look),
         Command::Plan(args) => commands::run::plan(args, &look),
         Command::Inventory(args) => commands::inventory::inventory(args, &look),
+        Command::Wireguard(args) => commands::wireguard::wireguard(args, &look),
         Command::History(args) => commands::history::history(args, &look),
         Command::Playbooks => commands::listing::playbooks(&look),
         Command::Tasks(args) => commands::listing::tasks(args, &look),

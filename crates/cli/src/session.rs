@@ -5,6 +5,7 @@ use crate::args::{BecomeOptions, ConnectionOptions, HostKeys, InventoryOptions, 
 use crate::prompt::{self, Passphrases, PromptError};
 use mosip_prov::inventory::VaultSecrets;
 use mosip_prov::inventory::diagnostic::{Diagnostic, Diagnostics};
+use mosip_prov::peers::PeersOf;
 use mosip_prov::transport::{HostKeyPolicy, Secret};
 use mosip_prov::{InputErrors, PlaybookDefinition as Playbook, Provisioner, Ready, Settings};
 use std::path::{Path, PathBuf};
@@ -91,6 +92,42 @@ pub enum Mode {
 pub fn prepare(what: &What, mode: Mode) -> Result<(Ready, Vec<Diagnostic>), Stop> {
     let mut problems = Diagnostics::new();
     let playbooks = find_playbooks(&what.playbooks, &mut problems);
+    prepare_these(what, mode, &playbooks, problems)
+}
+
+/// The same for playbooks that need not be looked up; `problems` is what was found so far.
+pub fn prepare_these(
+    what: &What,
+    mode: Mode,
+    playbooks: &[Playbook],
+    problems: Diagnostics,
+) -> Result<(Ready, Vec<Diagnostic>), Stop> {
+    let (ready, mut found) = with_inventory(what, mode, problems, |provisioner| {
+        if playbooks.is_empty() {
+            let mut half_filled = Diagnostics::new();
+            half_filled.extend(provisioner.half_filled().iter().cloned());
+            return Err(half_filled.into());
+        }
+        provisioner.prepare(playbooks)
+    })?;
+    found.extend(ready.warnings().iter().cloned());
+    Ok((ready.with_prompt(Arc::new(Passphrases)), found))
+}
+
+/// Reads and checks everything for looking at the peers of the VPN.
+pub fn look_at_peers(what: &What) -> Result<(PeersOf, Vec<Diagnostic>), Stop> {
+    let (peers, mut found) = with_inventory(what, Mode::Check, Diagnostics::new(), PeersOf::prepare)?;
+    found.extend(peers.warnings().iter().cloned());
+    Ok((peers.map(|asking| asking.with_prompt(Arc::new(Passphrases))), found))
+}
+
+/// Reads everything that `then` needs, and says all that is wrong in one list, what `then` finds included.
+fn with_inventory<T>(
+    what: &What,
+    mode: Mode,
+    mut problems: Diagnostics,
+    then: impl FnOnce(&Provisioner) -> Result<T, InputErrors>,
+) -> Result<(T, Vec<Diagnostic>), Stop> {
     let mut settings = settings_of(what, mode);
     read_inventory_options(&what.inventory, &mut settings, &mut problems)?;
     read_passwords(
@@ -109,16 +146,9 @@ pub fn prepare(what: &What, mode: Mode) -> Result<(Ready, Vec<Diagnostic>), Stop
         Err(errors) => found.extend(errors.diagnostics().iter().cloned()),
         Ok(provisioner) => {
             found.extend(provisioner.warnings().iter().cloned());
-            if playbooks.is_empty() {
-                found.extend(provisioner.half_filled().iter().cloned());
-                return Err(Stop::Inputs(found));
-            }
-            match provisioner.prepare(&playbooks) {
+            match then(&provisioner) {
                 Err(errors) => found.extend(errors.diagnostics().iter().cloned()),
-                Ok(ready) if !problems.has_errors() => {
-                    found.extend(ready.warnings().iter().cloned());
-                    return Ok((ready.with_prompt(Arc::new(Passphrases)), found));
-                }
+                Ok(made) if !problems.has_errors() => return Ok((made, found)),
                 Ok(_) => {}
             }
         }

@@ -11,6 +11,7 @@ pub mod decision;
 mod emit;
 mod fleet;
 mod host_run;
+pub mod inquiry;
 pub mod journal;
 mod link;
 mod memory;
@@ -33,6 +34,7 @@ mod world;
 
 pub use answers::{Answers, Ask, AskError, Outcome};
 pub use decision::{Change, Decision, Difference, Shown};
+pub use inquiry::Inquiry;
 pub use mosip_prov_events as events;
 pub use mosip_prov_inventory as inventory;
 pub use options::{CancelHandle, RunOptions};

@@ -20,7 +20,9 @@
 //! # Ok(()) }
 //! ```
 
+mod asking;
 mod connector;
+pub mod peers;
 mod ready;
 mod settings;
 mod target;
@@ -37,17 +39,19 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use asking::Asking;
 pub use mosip_prov_engine::Playbook as PlaybookDefinition;
 pub use mosip_prov_engine::journal;
 pub use mosip_prov_engine::{
-    CancelHandle, CheckContext, HostReport, InputCheck, Play, Role, RoleContext, RoleTasks, RunOutcome, RunReport,
-    Serial, Task, TaskResult, prepared, sanitize,
+    CancelHandle, CheckContext, HostReport, InputCheck, Inquiry, Play, Role, RoleContext, RoleTasks, RunOutcome,
+    RunReport, Serial, Task, TaskResult, prepared, sanitize,
 };
 pub use mosip_prov_events as events;
 pub use mosip_prov_inventory as inventory;
 pub use mosip_prov_playbooks as playbooks;
 pub use mosip_prov_resources as resources;
 pub use mosip_prov_transport as transport;
+pub use mosip_prov_wireguard as wireguard;
 pub use ready::Ready;
 pub use settings::Settings;
 

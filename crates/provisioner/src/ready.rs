@@ -4,7 +4,7 @@ use crate::connector::ConfiguredConnector;
 use crate::target::Recipe;
 use crate::{InputErrors, journal_problem};
 use mosip_prov_engine::journal::{Journal, Past};
-use mosip_prov_engine::{CancelHandle, Engine, Prepared, RunOptions, RunReport};
+use mosip_prov_engine::{CancelHandle, Engine, Inquiry, Prepared, RunOptions, RunReport};
 use mosip_prov_events::Event;
 use mosip_prov_inventory::diagnostic::Diagnostic;
 use mosip_prov_transport::{Connector, Prompt};
@@ -87,16 +87,30 @@ impl Ready {
         self
     }
 
-    /// Runs it. `handler` gets every event in order; `cancel` stops it.
-    pub async fn run(&self, handler: impl FnMut(&Event), cancel: &CancelHandle) -> RunReport {
-        let connector: Arc<dyn Connector> = match &self.connector {
+    fn connector(&self) -> Arc<dyn Connector> {
+        match &self.connector {
             Some(connector) => connector.clone(),
             None => Arc::new(ConfiguredConnector::new(
                 self.prompt.clone(),
                 self.recipes.clone(),
                 self.ssh_config.clone(),
             )),
-        };
+        }
+    }
+
+    /// Its hosts, to be asked instead of changed.
+    pub(crate) fn inquiry(&self) -> Inquiry {
+        Inquiry::new(
+            self.connector(),
+            &self.prepared,
+            self.options.forks,
+            self.options.command_timeout,
+        )
+    }
+
+    /// Runs it. `handler` gets every event in order; `cancel` stops it.
+    pub async fn run(&self, handler: impl FnMut(&Event), cancel: &CancelHandle) -> RunReport {
+        let connector = self.connector();
         let mut engine = Engine::new(connector, self.options.clone());
         if let Some((journal, past)) = &self.journal {
             engine = engine.with_journal(journal.clone(), past.clone());

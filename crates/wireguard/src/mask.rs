@@ -34,8 +34,8 @@ awk '
   if (low ~ /^(privatekey|presharedkey)/) hide = 1
   else if (line ~ /\((kept|new) [^)]*\)[ \t\r]*$/) hide = 2
   else if (low !~ /^publickey/) {
-    n = split(line, word, /[ \t=:,;"#]+/)
-    for (i = 1; i <= n; i++) if (length(word[i]) >= 43 && word[i] ~ /^[A-Za-z0-9+\/]+$/) hide = 2
+    n = split(line, word, /[^A-Za-z0-9+\/]+/)
+    for (i = 1; i <= n; i++) if (length(word[i]) == 43) hide = 2
   }
   if (hide == 1) { at = index(line, "="); print "c" (at ? substr(line, 1, at) " " : "") "(kept " NR ")" }
   else if (hide == 2) print "c(kept " NR ")"

@@ -15,6 +15,8 @@ pub enum Wish {
     Add,
     /// Its keys are to count no more.
     Revoke,
+    /// Nothing: the settings are read, and what is wrong with them is said.
+    Look,
 }
 
 /// Adds or revokes peers by name.
@@ -33,8 +35,14 @@ impl PeersRole {
         }
     }
 
-    fn refused(&self, host: &str, names: &str) -> Diagnostic {
+    /// Reads the settings and brings nothing about: for commands that only ask.
+    pub fn looking() -> Self {
+        Self::new(Wish::Look, [])
+    }
+
+    fn refused(&self, host: &str, names: &str) -> Option<Diagnostic> {
         let (what, help) = match self.wish {
+            Wish::Look => return None,
             Wish::Add => (
                 format!("{host}: the docker backend makes its peers from wireguard_peers, not one by one"),
                 format!(
@@ -50,7 +58,7 @@ impl PeersRole {
                 ),
             ),
         };
-        Diagnostic::error(what).help(help)
+        Some(Diagnostic::error(what).help(help))
     }
 }
 
@@ -63,6 +71,7 @@ impl Role for PeersRole {
         match self.wish {
             Wish::Add => "peers of the VPN, added by name",
             Wish::Revoke => "peers of the VPN, revoked by name",
+            Wish::Look => "peers of the VPN, looked at",
         }
     }
 
@@ -76,7 +85,7 @@ impl Role for PeersRole {
         };
         if settings.backend == Backend::Docker {
             let refused = self.refused(cx.host, &self.names.join(", "));
-            problems.push(refused.at(cx.vars.location("wireguard_backend")));
+            problems.extend(refused.map(|r| r.at(cx.vars.location("wireguard_backend"))));
             return RoleTasks::default();
         }
         let mut tasks = Vec::new();
@@ -84,10 +93,12 @@ impl Role for PeersRole {
             match PeerName::of(word, settings.backend) {
                 Ok(name) => {
                     let peers = Peers::new(settings.peer.clone());
-                    tasks.push(match self.wish {
-                        Wish::Add => Task::new(format!("Add peer {name}"), peers.present([name])),
-                        Wish::Revoke => Task::new(format!("Revoke peer {name}"), peers.revoked([name])),
-                    });
+                    let title = format!("peer {name}");
+                    match self.wish {
+                        Wish::Add => tasks.push(Task::new(format!("Add {title}"), peers.present([name]))),
+                        Wish::Revoke => tasks.push(Task::new(format!("Revoke {title}"), peers.revoked([name]))),
+                        Wish::Look => {}
+                    }
                 }
                 Err(what) => problems.push(
                     Diagnostic::error(format!("the name \"{word}\" {what}"))

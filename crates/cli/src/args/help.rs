@@ -60,6 +60,47 @@ Examples:
 
 Nothing is connected to. All inputs are checked, as before a run.";
 
+/// Under `wireguard`.
+pub const WIREGUARD: &str = "\
+Examples:
+  mosip-prov wireguard peers -i hosts.ini               who they are, and who is connected
+  mosip-prov wireguard peers --help                     fetching, QR codes, adding, revoking";
+
+/// Under `wireguard peers -h`.
+pub const PEERS: &str = "\
+Examples:
+  mosip-prov wireguard peers -i hosts.ini
+  mosip-prov wireguard peers -i hosts.ini --out ~/mosip-vpn
+  mosip-prov wireguard peers peer1 -i hosts.ini --out ~/mosip-vpn
+  mosip-prov wireguard peers peer1 -i hosts.ini --qr
+  mosip-prov wireguard peers add alice -i hosts.ini
+  mosip-prov wireguard peers revoke alice -i hosts.ini
+
+The list has no key but public ones. A private key leaves its host only into the files of --out, and into the QR code.";
+
+/// Under `wireguard peers --help`: the exit codes too.
+pub fn peers_long() -> String {
+    format!("{PEERS}\n\n{}", super::EXIT_CODES)
+}
+
+/// Under `wireguard peers add`.
+pub const PEERS_ADD: &str = "\
+Examples:
+  mosip-prov wireguard peers add alice -i hosts.ini
+  mosip-prov wireguard peers add alice bob -i hosts.ini --check --diff
+  mosip-prov wireguard peers alice -i hosts.ini --qr    then hand it out
+
+A peer that is there is left as it is. One that was revoked gets new keys. With the docker backend, peers are what
+wireguard_peers says.";
+
+/// Under `wireguard peers revoke`.
+pub const PEERS_REVOKE: &str = "\
+Examples:
+  mosip-prov wireguard peers revoke alice -i hosts.ini
+
+The tunnel forgets the key at once, the files go, and the name is remembered: `mosip-prov run wireguard` does not bring a
+revoked peer back, `wireguard peers add` does, with new keys.";
+
 /// Under `history`.
 pub const HISTORY: &str = "\
 Examples:

@@ -4,8 +4,10 @@
 mod docs_tests;
 mod help;
 mod options;
+mod wireguard;
 
 pub use options::{BecomeOptions, ConnectionOptions, HostKeys, InventoryOptions, OutputOptions, Selection};
+pub use wireguard::{ChangePeersArgs, FetchOptions, PeersArgs, PeersCommand, WireguardArgs, WireguardCommand};
 
 use crate::exit;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
@@ -59,6 +61,9 @@ pub enum Command {
     /// List what playbooks would do on which hosts, in order; connect to nothing.
     #[command(after_help = help::TASKS)]
     Tasks(Box<TasksArgs>),
+    /// The VPN: its peers and their files.
+    #[command(after_help = help::WIREGUARD)]
+    Wireguard(WireguardArgs),
     /// What earlier runs did, and what they still owe.
     #[command(after_help = help::HISTORY)]
     History(HistoryArgs),

@@ -5,6 +5,7 @@ pub mod history;
 pub mod inventory;
 pub mod listing;
 pub mod run;
+pub mod wireguard;
 
 use crate::diagnostics;
 use crate::exit::Exit;

@@ -43,7 +43,7 @@ pub fn plan(args: &PlanArgs, look: &Look) -> Exit {
 }
 
 fn go(what: &What, output: &OutputOptions, mode: Mode, diff: bool, verb: &str, exit_code: bool, look: &Look) -> Exit {
-    let (ready, warnings) = match session::prepare(what, mode) {
+    let prepared = match session::prepare(what, mode) {
         Ok(ready) => ready,
         Err(stop) => return stopped(&stop, look),
     };
@@ -53,6 +53,17 @@ fn go(what: &What, output: &OutputOptions, mode: Mode, diff: bool, verb: &str, e
         same_command: repeat::command(verb, what, what.selection.limit.as_deref()),
         apply_command: repeat::command("run", what, what.selection.limit.as_deref()),
     };
+    carry_out(prepared, showing, output, exit_code, look)
+}
+
+/// Runs what is ready, and shows it.
+pub fn carry_out(
+    (ready, warnings): (Ready, Vec<Diagnostic>),
+    showing: Showing,
+    output: &OutputOptions,
+    exit_code: bool,
+    look: &Look,
+) -> Exit {
     let renderers = match show::renderers(output, showing, look) {
         Ok(renderers) => renderers,
         Err(error) => {
@@ -87,14 +98,14 @@ fn go(what: &What, output: &OutputOptions, mode: Mode, diff: bool, verb: &str, e
 
 /// Every host is a connection; the usual soft limit of 1024 files is too few for a large fleet. Where it cannot be raised
 /// the connections beyond it fail one by one, with the system's own message.
-fn raise_file_limit() {
+pub fn raise_file_limit() {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     let _ = setrlimit(Resource::Nofile, limit);
 }
 
-fn cannot_start(error: &io::Error) -> Exit {
+pub fn cannot_start(error: &io::Error) -> Exit {
     complain(&format!("error: cannot start: {error}; nothing was connected to"));
     Exit::Inputs
 }
