@@ -104,6 +104,8 @@ fn images_are_known_by_their_checksum() {
         change.summary,
         "put rke2-images.linux-amd64.tar.zst into place (801 MB)"
     );
+    // What was read is held only as long as it is on its way.
+    drop(change);
     std::fs::remove_file(&path).expect("removed");
     assert!(expect_error(&it, &says(&it, "absent")).contains("cannot be read"));
     // Where nothing is to be brought, nothing is read.
