@@ -5,6 +5,7 @@
 //! here panics with what was tried and what came of it: a test has no better use for an error.
 
 pub mod certificates;
+pub mod cluster;
 pub mod curl;
 pub mod picture;
 pub mod program;
@@ -14,6 +15,7 @@ pub mod small_role;
 pub mod stand_in;
 pub mod survival;
 pub mod testbed;
+pub mod vpn;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

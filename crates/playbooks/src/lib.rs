@@ -8,6 +8,7 @@ mod deploy_nginx;
 mod deploy_rancher;
 mod deploy_rancher_obs_nginx;
 mod rke2;
+mod wireguard;
 
 use mosip_prov_engine::Playbook;
 
@@ -15,6 +16,7 @@ use mosip_prov_engine::Playbook;
 pub fn all() -> Vec<Playbook> {
     vec![
         apt_upgrade::playbook(),
+        wireguard::playbook(),
         deploy_rancher_obs_nginx::playbook(),
         deploy_rancher::playbook(),
         deploy_nginx::playbook(),
