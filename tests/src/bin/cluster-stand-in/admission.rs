@@ -63,8 +63,15 @@ pub fn admit(inner: &Inner, resource: &Resource, object: &mut Value, old: Option
             if object["spec"]["replicas"].is_null() {
                 object["spec"]["replicas"] = json!(1);
             }
+            if object["spec"]["strategy"].is_null() {
+                object["spec"]["strategy"] = json!({"type": "RollingUpdate"});
+            }
         }),
-        "daemonsets.apps" => workload(object),
+        "daemonsets.apps" => workload(object).map(|()| {
+            if object["spec"]["updateStrategy"].is_null() {
+                object["spec"]["updateStrategy"] = json!({"type": "RollingUpdate"});
+            }
+        }),
         "pods" => {
             if object["spec"]["containers"].as_array().is_none_or(Vec::is_empty) {
                 Err("spec.containers: Required value".into())
