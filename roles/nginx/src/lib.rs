@@ -5,7 +5,7 @@ mod configuration;
 mod settings;
 
 pub use configuration::configuration;
-pub use settings::{NodePorts, Settings};
+pub use settings::Settings;
 
 use mosip_prov_front::{CertificateFiles, Front, Surroundings};
 use mosip_prov_resources::diagnostic::Diagnostics;

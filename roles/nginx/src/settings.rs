@@ -1,22 +1,7 @@
 //! The settings of the MOSIP cluster's front, as `defaults.yml` documents them.
 
-use mosip_prov_front::{Firewall, ListenAddress, Network, Reader, Surroundings, nodes};
+use mosip_prov_front::{Firewall, ListenAddress, Network, NodePorts, Reader, Surroundings, nodes};
 use mosip_prov_resources::diagnostic::Diagnostics;
-
-/// Ports of the cluster's nodes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NodePorts {
-    /// The gateway for public names.
-    pub public: u16,
-    /// The gateway for internal names.
-    pub internal: u16,
-    /// Object storage.
-    pub minio: u16,
-    /// The database.
-    pub postgres: u16,
-    /// The message broker.
-    pub activemq: u16,
-}
 
 /// All settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,13 +48,7 @@ impl Settings {
             public_listen: reader.listen_address("nginx_public_listen_ip"),
             internal_listen: reader.listen_address("nginx_internal_listen_ip"),
             allowed: reader.networks("nginx_internal_allowed_ranges", "wireguard_network"),
-            ports: NodePorts {
-                public: reader.port("nginx_public_ingress_nodeport"),
-                internal: reader.port("nginx_internal_ingress_nodeport"),
-                minio: reader.port("nginx_minio_ingress_nodeport"),
-                postgres: reader.port("nginx_postgres_nodeport"),
-                activemq: reader.port("nginx_activemq_nodeport"),
-            },
+            ports: NodePorts::read(&mut reader),
             ssl_dir: reader.path("nginx_ssl_dir"),
             cert_path: reader.path("nginx_cert_path"),
             key_path: reader.path("nginx_key_path"),

@@ -3,8 +3,7 @@
 mod common;
 
 use common::{INI, read, settings};
-use mosip_prov_front::{Firewall, ListenAddress};
-use role_nginx::NodePorts;
+use mosip_prov_front::{Firewall, ListenAddress, NodePorts};
 
 const DOMAIN: &str = "mosip_domain: mosip.example.org\n";
 
@@ -31,14 +30,9 @@ fn defaults_are_those_operators_know() {
         (made.public_listen, made.internal_listen),
         (ListenAddress::HostDefault, ListenAddress::HostDefault)
     );
-    let ports = NodePorts {
-        public: 30080,
-        internal: 31080,
-        minio: 30900,
-        postgres: 31432,
-        activemq: 31616,
-    };
-    assert_eq!(made.ports, ports);
+    // Where Istio's gateways listen too.
+    assert_eq!(made.ports, NodePorts::DEFAULT);
+    assert_eq!(NodePorts::DEFAULT.all(), [30080, 31080, 30900, 31432, 31616]);
     assert_eq!(made.ssl_dir, "/etc/nginx/ssl");
     assert_eq!(made.cert_path, "/etc/nginx/ssl/fullchain.pem");
     assert_eq!(made.key_path, "/etc/nginx/ssl/privkey.pem");
