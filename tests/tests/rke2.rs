@@ -218,6 +218,15 @@ fn servers_join_one_by_one_and_agents_after_them() {
     assert_eq!(site.began(AGENT, "rke2-agent"), agent);
     assert_eq!(site.root("vm3", "systemctl show -p NRestarts --value rke2-server"), "0");
 
+    // A configuration on which a server does not come up is taken back, and the next server is not touched.
+    let vm4 = site.began("vm4", "rke2-server");
+    let config = site.root("vm3", "sha256sum /etc/rancher/rke2/config.yaml");
+    let bad = site.run(&["-e", "rke2_tls_san=refused.invalid"]).expect(2);
+    assert!(bad.failure().contains("this name is refused"), "{}", bad.failure());
+    assert_eq!(site.root("vm3", "systemctl is-active rke2-server"), "active");
+    assert_eq!(site.root("vm3", "sha256sum /etc/rancher/rke2/config.yaml"), config);
+    assert_eq!(site.began("vm4", "rke2-server"), vm4);
+
     // A cluster keeps the token that it began with.
     let other = site
         .run(&["--limit", "vm3", "-e", "rke2_token=another-token-of-the-operator"])
@@ -234,4 +243,15 @@ fn servers_join_one_by_one_and_agents_after_them() {
     );
     let kept = stdout(testbed.ssh("ubuntu", DEPLOYMENT).arg(format!("wc -c <{KEPT}")));
     assert_eq!(kept, "65");
+
+    // The first server comes anew: it joins what the others have, and makes no cluster of its own.
+    testbed.reset(&["vm3"]);
+    let again = ["-e", "rke2_tls_san=api.mosip.test"];
+    site.run(&[&["--limit", "vm3"], &again[..]].concat()).expect(0);
+    assert_eq!(
+        site.root("vm4", "tail -n 1 /var/lib/rancher/rke2/server/db/joins"),
+        "server vm3"
+    );
+    assert_eq!(site.began("vm4", "rke2-server"), vm4);
+    site.run(&again).expect(0).unchanged();
 }

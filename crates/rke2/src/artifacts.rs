@@ -173,12 +173,16 @@ fn from_folder(reader: &mut Reader<'_>, folder: &Path, arch: &str, cni: Cni, lib
     };
     // The whole archive has the images of canal; other plugins have archives of their own.
     let plugin = cni.name();
-    if !(part("") || part("-core")) {
+    let (whole, core, own) = (part(""), part("-core"), part(&format!("-{plugin}")));
+    if !whole && !core {
         missing.push(format!("rke2-images.linux-{arch}.tar.zst"));
     }
-    let in_whole = cni == Cni::Canal && part("");
-    let nothing_found = !(part("") || part("-core"));
-    if cni != Cni::None && !in_whole && !part(&format!("-{plugin}")) && !(nothing_found && cni == Cni::Canal) {
+    let covered = match cni {
+        Cni::None => true,
+        Cni::Canal => own || !core || whole,
+        Cni::Calico | Cni::Cilium | Cni::Flannel => own,
+    };
+    if !covered {
         missing.push(format!("rke2-images-{plugin}.linux-{arch}.tar.zst"));
     }
     for name in &missing {

@@ -10,6 +10,7 @@ pub mod artifacts;
 pub mod config;
 pub mod flavor;
 pub mod install;
+pub mod rejoin;
 pub mod service;
 pub mod settings;
 mod shared_file;
@@ -20,6 +21,7 @@ pub use around::Around;
 pub use artifacts::{Artifacts, Image, Library, Tarball};
 pub use flavor::{Distribution, Flavor};
 pub use install::{Installed, Placed};
+pub use rejoin::Rejoin;
 pub use service::Service;
 pub use settings::{Cni, Release, Settings};
 pub use shared_file::SharedFile;
@@ -37,6 +39,8 @@ pub const API_PORT: u16 = 6443;
 pub const CONFIG_FOLDER: &str = "/etc/rancher/rke2";
 /// The configuration of a machine. The token is not in it, so that changes can be shown.
 pub const CONFIG_FILE: &str = "/etc/rancher/rke2/config.yaml";
+/// What a server joins, where it did not make the cluster although the inventory has it first.
+pub const JOIN_FILE: &str = "/etc/rancher/rke2/config.yaml.d/10-join.yaml";
 /// The token of a machine, which the configuration names.
 pub const TOKEN_FILE: &str = "/etc/rancher/rke2/token";
 /// The kubeconfig that a server with an API writes, for root alone.

@@ -3,7 +3,7 @@
 //! Which configuration a running service was started with is in its environment: a drop-in of its unit gives it the
 //! configuration's checksum. So whatever ended a run before the restart, the next one sees that it is due.
 
-use crate::SUPERVISOR_PORT;
+use crate::{CONFIG_FILE, SUPERVISOR_PORT};
 use mosip_prov_resources::probe::command::AskCommand;
 use mosip_prov_resources::probe::file::digest;
 use mosip_prov_resources::probe::listening::AskPort;
@@ -65,6 +65,19 @@ impl Service {
         format!(
             "# The configuration that the service was started with; a change restarts it.\n[Service]\nEnvironment={REVISION}={}\n",
             self.revision
+        )
+    }
+
+    /// Where the drop-in lies that keeps the service from starting without its configuration.
+    pub fn guard_path(server: bool) -> String {
+        format!("/etc/systemd/system/{}.service.d/05-configured.conf", unit(server))
+    }
+
+    /// That drop-in's content. A server without configuration would make a cluster of its own, with a token that nobody
+    /// knows.
+    pub fn guard() -> String {
+        format!(
+            "# Without its configuration it would make a cluster of its own.\n[Unit]\nAssertPathExists={CONFIG_FILE}\n"
         )
     }
 
@@ -187,7 +200,9 @@ impl Resource for Service {
             script.push_str(&format!(
                 "systemctl reset-failed -- {unit}.service 2>/dev/null\n\
                  systemctl {verb} -- {unit}.service && exit 0\ns=$?\n\
-                 journalctl -u {unit}.service -n 25 --no-pager -o cat 2>/dev/null\nexit $s"
+                 o=$(journalctl -u {unit}.service -n 25 --no-pager -o cat 2>/dev/null)\nprintf '%s\\n' \"$o\"\n\
+                 case $o in *'assword rejected'* | *'uplicate node name'*)\n\
+                 echo 'the cluster still has a node of this name: `kubectl delete node NAME`, then run again' ;;\nesac\nexit $s"
             ));
         }
         Ok(change

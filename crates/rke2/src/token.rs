@@ -133,7 +133,7 @@ impl Resource for KeptToken {
 
 /// Whether the machine is in a cluster already: a server that has made or joined one keeps its token, an agent the
 /// certificate it was given.
-const JOINED: &str =
+pub(crate) const JOINED: &str =
     "[ -e /var/lib/rancher/rke2/server/token ] || [ -e /var/lib/rancher/rke2/agent/client-kubelet.crt ]";
 
 /// The token on a machine of the cluster.

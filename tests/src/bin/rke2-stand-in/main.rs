@@ -5,6 +5,7 @@
 //! without `server` makes the cluster and keeps the token, one with `server` joins at port 9345, one at a time, and only
 //! with the same networks; it writes `node-token` and `rke2.yaml` where there is an API, and answers at 9345 and 6443; it
 //! tells systemd when it is ready; it refuses labels that a node may not give itself; without images it does not start.
+//! The name `refused.invalid` among `tls-san` makes it fail, for tests of a bad configuration.
 //!
 //! The API, and each node's kubelet, are the stand-ins of `cluster-stand-in`, which its archive has in
 //! `share/rke2/cluster-stand-in`. What is said at port 9345 is plain and its own.
