@@ -163,11 +163,21 @@ impl<'t> Rke<'t> {
         self.write("rke-stand-in.json", "{}");
     }
 
-    /// A command that runs `rke` there with its output on standard output.
+    /// A command that runs `rke` there with its output on standard output; [`Rke::kill`] ends the last one.
     pub fn command(&self, tool: &Tool, words: &str) -> Command {
         let mut command = self.testbed.ssh("ubuntu", self.host);
-        command.arg(format!("cd {} && exec {} {words}", self.folder, tool.path));
+        let script = format!("cd {} && echo $$ >rke.pid && exec {} {words}", self.folder, tool.path);
+        command.arg(script).stdin(Stdio::null());
         command
+    }
+
+    /// Ends a running `rke` of [`Rke::command`] as a power failure would.
+    ///
+    /// # Panics
+    /// None runs.
+    pub fn kill(&self) {
+        self.testbed
+            .root(self.host, &format!("kill -9 $(cat {}/rke.pid)", self.folder));
     }
 
     /// `rke up`, to its end.

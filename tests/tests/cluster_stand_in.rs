@@ -95,7 +95,7 @@ fn a_cluster_is_built_changed_and_survives_what_befalls_its_hosts() {
 
     // Killed in the midst, it goes on where it was.
     rke.pause("controlplane", 60_000);
-    let mut child = rke.command(&tool, "up & echo $! >pid; wait $!").spawn().expect("ssh");
+    let mut child = rke.command(&tool, "up").spawn().expect("ssh");
     let patience = Instant::now();
     while !testbed
         .try_root("vm5", "docker inspect kube-apiserver")
@@ -105,7 +105,7 @@ fn a_cluster_is_built_changed_and_survives_what_befalls_its_hosts() {
         assert!(patience.elapsed() < Duration::from_secs(40), "no API server");
         std::thread::sleep(Duration::from_millis(200));
     }
-    testbed.root(DEPLOYMENT, &format!("kill -9 $(cat {FOLDER}/pid)"));
+    rke.kill();
     let _ = child.wait();
     assert!(
         testbed
