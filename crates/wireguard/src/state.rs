@@ -332,7 +332,7 @@ impl HostState {
                 });
             }
         }
-        found.sort_by(|a, b| natural(a.name.as_ref()).cmp(&natural(b.name.as_ref())));
+        found.sort_by_key(|peer| natural(peer.name.as_ref()));
         found
     }
 }
