@@ -72,7 +72,10 @@ impl Client {
     /// The tunnel cannot be made.
     pub fn new(testbed: &Testbed, peer_file: &str) -> Self {
         // The tools of the stand-in for the image run on this machine as well.
-        let tools = testbed.inventory_folder().with_file_name("wireguard-image").join("root");
+        let tools = testbed
+            .inventory_folder()
+            .with_file_name("wireguard-image")
+            .join("root");
         let folder = tempfile::tempdir().expect("a folder");
         remove();
         for words in [
@@ -106,15 +109,19 @@ impl Client {
     }
 
     fn set_up(&mut self, peer_file: &str) {
-        let socket = format!("/var/run/wireguard/{INTERFACE}.sock");
+        let socket = socket();
         let began = Instant::now();
-        while !Path::new(&socket).exists() {
+        while !socket.exists() {
             assert!(began.elapsed() < Duration::from_secs(5), "wireguard-go makes no tunnel");
             std::thread::sleep(Duration::from_millis(20));
         }
         let value = |key: &str| {
-            let line = peer_file.lines().find_map(|l| l.strip_prefix(key)?.trim().strip_prefix('='));
-            line.unwrap_or_else(|| panic!("the peer file has no {key}")).trim().to_owned()
+            let line = peer_file
+                .lines()
+                .find_map(|l| l.strip_prefix(key)?.trim().strip_prefix('='));
+            line.unwrap_or_else(|| panic!("the peer file has no {key}"))
+                .trim()
+                .to_owned()
         };
         let only_quick = |line: &&str| !["Address", "MTU", "DNS"].iter().any(|key| line.starts_with(key));
         let stripped: Vec<&str> = peer_file.lines().filter(only_quick).collect();
@@ -123,10 +130,17 @@ impl Client {
         let mut wg = self.within(&self.tools.join("usr/bin/wg"));
         stdout(wg.args(["setconf", INTERFACE]).arg(&configuration));
         let address = value("Address");
-        let address = if address.contains('/') { address } else { format!("{address}/32") };
+        let address = if address.contains('/') {
+            address
+        } else {
+            format!("{address}/32")
+        };
         self.ip(&format!("address add {address} dev {INTERFACE}"));
         self.ip(&format!("link set {INTERFACE} mtu {} up", value("MTU")));
-        self.routes = value("AllowedIPs").split(',').map(|route| route.trim().to_owned()).collect();
+        self.routes = value("AllowedIPs")
+            .split(',')
+            .map(|route| route.trim().to_owned())
+            .collect();
     }
 
     fn within(&self, program: &Path) -> Command {
@@ -142,7 +156,9 @@ impl Client {
     fn ping(&self, address: &str, tries: u32) -> bool {
         (0..tries).any(|_| {
             let mut ping = self.within(&self.tools.join("bin/busybox"));
-            output(ping.args(["ping", "-c", "1", "-W", "2", address])).status.success()
+            output(ping.args(["ping", "-c", "1", "-W", "2", address]))
+                .status
+                .success()
         })
     }
 
@@ -171,7 +187,14 @@ impl Drop for Client {
     }
 }
 
+/// Where `wg` speaks to the tunnel.
+fn socket() -> PathBuf {
+    format!("/var/run/wireguard/{INTERFACE}.sock").into()
+}
+
 fn remove() {
+    // One that was killed leaves it behind.
+    let _ = fs::remove_file(socket());
     for words in [format!("link del {VETH}"), format!("netns del {SPACE}")] {
         output(Command::new("ip").args(words.split(' ')));
     }

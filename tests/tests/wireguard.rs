@@ -73,22 +73,44 @@ fn the_docker_backend_serves_a_client_and_is_then_left_alone() {
     keeps_keys(&testbed, &first, CONFIG);
     let ask = |script: &str| testbed.root(HOST, script);
     assert_eq!(ask("systemctl is-active docker wireguard-container"), "active\nactive");
-    assert_eq!(ask("systemctl is-enabled docker wireguard-container"), "enabled\nenabled");
+    assert_eq!(
+        ask("systemctl is-enabled docker wireguard-container"),
+        "enabled\nenabled"
+    );
     assert!(ask("id -nG ubuntu").split(' ').any(|group| group == "docker"));
     let daemon: serde_json::Value = serde_json::from_str(&ask("cat /etc/docker/daemon.json")).expect("JSON");
-    assert_eq!((&daemon["mtu"], &daemon["log-opts"]["max-size"]), (&1330.into(), &"50m".into()));
-    assert_eq!(ask("docker network inspect bridge --format \"{{index .Options \\\"com.docker.network.driver.mtu\\\"}}\""), "1330");
-    assert_eq!(ask("systemctl show -P Requires wireguard-container | tr \" \" \"\\n\" | grep -c docker.service"), "1");
-    assert_eq!(ask("docker inspect --format \"{{.HostConfig.RestartPolicy.Name}}\" wireguard"), "unless-stopped");
+    assert_eq!(
+        (&daemon["mtu"], &daemon["log-opts"]["max-size"]),
+        (&1330.into(), &"50m".into())
+    );
+    assert_eq!(
+        ask("docker network inspect bridge --format \"{{index .Options \\\"com.docker.network.driver.mtu\\\"}}\""),
+        "1330"
+    );
+    assert_eq!(
+        ask("systemctl show -P Requires wireguard-container | tr \" \" \"\\n\" | grep -c docker.service"),
+        "1"
+    );
+    assert_eq!(
+        ask("docker inspect --format \"{{.HostConfig.RestartPolicy.Name}}\" wireguard"),
+        "unless-stopped"
+    );
     for peer in 1..=5 {
         let text = peer_file(&testbed, &format!("{CONFIG}/peer{peer}/peer{peer}.conf"));
         lines(
             &text,
-            &["MTU = 1330", "AllowedIPs = 172.16.50.0/24", "Endpoint = 10.61.0.41:51820"],
+            &[
+                "MTU = 1330",
+                "AllowedIPs = 172.16.50.0/24",
+                "Endpoint = 10.61.0.41:51820",
+            ],
             "DNS",
         );
         let (interface, peer) = text.split_once("[Peer]").expect("two sections");
-        assert!(interface.contains("MTU = ") && peer.contains("Endpoint = "), "the sections are mixed up");
+        assert!(
+            interface.contains("MTU = ") && peer.contains("Endpoint = "),
+            "the sections are mixed up"
+        );
     }
     let picture = format!("{CONFIG}/peer1/peer1.conf");
     assert_eq!(testbed.stat(HOST, &picture), "600 ubuntu:ubuntu regular file");
@@ -97,7 +119,11 @@ fn the_docker_backend_serves_a_client_and_is_then_left_alone() {
     {
         let client = Client::new(&testbed, &peer_file(&testbed, &picture));
         assert!(!client.without_tunnel_reaches(network.address()));
-        assert!(client.reaches(network.address()), "peer1 does not reach {}", network.address());
+        assert!(
+            client.reaches(network.address()),
+            "peer1 does not reach {}",
+            network.address()
+        );
     }
 
     let began = starts(&testbed);
@@ -107,7 +133,9 @@ fn the_docker_backend_serves_a_client_and_is_then_left_alone() {
     assert_eq!(starts(&testbed), began);
 
     // A file that somebody changed is put right, and nothing else happens.
-    ask(&format!("sed -i \"/^MTU/d; s/^AllowedIPs.*/AllowedIPs = 0.0.0.0\\/0/; s/^\\[Peer\\]/DNS = 10.13.13.1\\n&/\" {CONFIG}/peer2/peer2.conf"));
+    ask(&format!(
+        "sed -i \"/^MTU/d; s/^AllowedIPs.*/AllowedIPs = 0.0.0.0\\/0/; s/^\\[Peer\\]/DNS = 10.13.13.1\\n&/\" {CONFIG}/peer2/peer2.conf"
+    ));
     let mended = program.run(&words(&inventory, &["--tags", "config"])).expect(0);
     assert_eq!(mended.count(HOST, "changed"), 1);
     keeps_keys(&testbed, &mended, CONFIG);
@@ -125,7 +153,9 @@ fn each_setting_of_the_docker_backend_has_its_effect() {
     let testbed = Testbed::get();
     let inventory = inventory(&testbed);
     let program = Program::new();
-    program.run(&words(&inventory, &["-e", "wireguard_backend=docker"])).expect(0);
+    program
+        .run(&words(&inventory, &["-e", "wireguard_backend=docker"]))
+        .expect(0);
     let ask = |script: &str| testbed.root(HOST, script);
     let key = ask(&format!("cat {CONFIG}/peer1/publickey-peer1"));
 
@@ -135,7 +165,11 @@ fn each_setting_of_the_docker_backend_has_its_effect() {
     program.run(&words(&inventory, &["-e", change])).expect(0);
     lines(
         &peer_file(&testbed, &format!("{CONFIG}/peer5/peer5.conf")),
-        &["MTU = 1280", "AllowedIPs = 10.7.0.0/16, 10.8.0.0/16", "Endpoint = vpn.mosip.test:51820"],
+        &[
+            "MTU = 1280",
+            "AllowedIPs = 10.7.0.0/16, 10.8.0.0/16",
+            "Endpoint = vpn.mosip.test:51820",
+        ],
         "1330",
     );
     assert!(ask("cat /etc/docker/daemon.json").contains("\"mtu\": 1280"));
@@ -154,7 +188,13 @@ fn each_setting_of_the_docker_backend_has_its_effect() {
     assert_eq!(ask(&format!("cat {CONFIG}/peer1/publickey-peer1")), key);
     assert_eq!(ask("docker ps -a --format \"{{.Names}} {{.State}}\""), "vpn running");
     let env = ask("docker inspect --format \"{{.Config.Env}}\" vpn");
-    for part in ["PEERS=1,anna", "TZ=Etc/UTC", "PUID=1001", "PGID=1002", "INTERNAL_SUBNET=10.99.0.0"] {
+    for part in [
+        "PEERS=1,anna",
+        "TZ=Etc/UTC",
+        "PUID=1001",
+        "PGID=1002",
+        "INTERNAL_SUBNET=10.99.0.0",
+    ] {
         assert!(env.contains(part), "{part} in {env}");
     }
     assert_eq!(ask("docker port vpn | head -n 1"), "51820/udp -> 0.0.0.0:51999");
@@ -179,15 +219,30 @@ fn each_setting_of_the_docker_backend_has_its_effect() {
         archive.display()
     );
     program.run(&words(&inventory, &["-e", &change])).expect(0);
-    assert_eq!(ask("docker inspect --format \"{{.Config.Image}}\" wireguard"), "offline/wireguard:1");
-    assert_eq!(ask("ls -d /srv/vpn/peer*"), (1..=5).map(|n| format!("/srv/vpn/peer{n}")).collect::<Vec<_>>().join("\n"));
+    assert_eq!(
+        ask("docker inspect --format \"{{.Config.Image}}\" wireguard"),
+        "offline/wireguard:1"
+    );
+    assert_eq!(
+        ask("ls -d /srv/vpn/peer*"),
+        (1..=5)
+            .map(|n| format!("/srv/vpn/peer{n}"))
+            .collect::<Vec<_>>()
+            .join("\n")
+    );
     let daemon = ask("cat /etc/docker/daemon.json");
-    assert!(daemon.contains("\"max-concurrent-downloads\": 7") && daemon.contains("insecure-registries"), "{daemon}");
+    assert!(
+        daemon.contains("\"max-concurrent-downloads\": 7") && daemon.contains("insecure-registries"),
+        "{daemon}"
+    );
     program.run(&words(&inventory, &["-e", &change])).expect(0).unchanged();
 
     // The newest is asked for, and there.
     program.run(&words(&inventory, &[])).expect(0);
-    program.run(&words(&inventory, &["-e", "wireguard_image_newest=true"])).expect(0).unchanged();
+    program
+        .run(&words(&inventory, &["-e", "wireguard_image_newest=true"]))
+        .expect(0)
+        .unchanged();
     assert_eq!(ask(&format!("cat {CONFIG}/peer1/publickey-peer1")), key);
 }
 
@@ -199,16 +254,24 @@ fn an_image_that_does_not_work_leaves_the_one_that_did() {
     let program = Program::new();
     program.run(&words(&inventory, &[])).expect(0);
     let ran = program
-        .run(&words(&inventory, &["-e", "wireguard_image=10.61.0.1:5000/no-such-image"]))
+        .run(&words(
+            &inventory,
+            &["-e", "wireguard_image=10.61.0.1:5000/no-such-image"],
+        ))
         .expect(2);
     assert!(ran.failure().contains("no-such-image"), "{}", ran.failure());
     assert_eq!(testbed.root(HOST, "docker ps --format \"{{.Names}}\""), "wireguard");
     // A port that is taken.
     testbed.root(HOST, "systemd-run -q --unit taken python3 -c \"import socket, time; s = socket.socket(type=socket.SOCK_DGRAM); s.bind((\\\"0.0.0.0\\\", 51777)); time.sleep(60)\"");
-    let ran = program.run(&words(&inventory, &["-e", "wireguard_port=51777"])).expect(2);
+    let ran = program
+        .run(&words(&inventory, &["-e", "wireguard_port=51777"]))
+        .expect(2);
     testbed.root(HOST, "systemctl stop taken");
     assert!(ran.failure().contains("runs again"), "{}", ran.failure());
-    assert_eq!(testbed.root(HOST, "docker port wireguard | head -n 1"), "51820/udp -> 0.0.0.0:51820");
+    assert_eq!(
+        testbed.root(HOST, "docker port wireguard | head -n 1"),
+        "51820/udp -> 0.0.0.0:51820"
+    );
     program.run(&words(&inventory, &[])).expect(0).unchanged();
 }
 
@@ -222,19 +285,34 @@ fn the_native_backend_takes_over_and_peers_come_and_go_without_a_restart() {
         let words = words(&inventory, &[&["-e", "wireguard_backend=native"], more].concat());
         program.run(&words)
     };
+    testbed.root(
+        HOST,
+        "systemctl disable -q --now wg-quick@wg0 2>/dev/null; rm -rf /etc/wireguard",
+    );
+    program.run(&words(&inventory, &[])).expect(0);
     let first = native(&[]).expect(0);
     eprintln!("the native backend took {:.1} s", first.took.as_secs_f64());
     keeps_keys(&testbed, &first, "/etc/wireguard");
     let ask = |script: &str| testbed.root(HOST, script);
-    assert_eq!(ask("systemctl is-active wg-quick@wg0 mosip-wireguard-firewall"), "active\nactive");
+    assert_eq!(
+        ask("systemctl is-active wg-quick@wg0 mosip-wireguard-firewall"),
+        "active\nactive"
+    );
     assert_eq!(ask("systemctl is-active wireguard-container || :"), "inactive");
     assert_eq!(ask("cat /proc/sys/net/ipv4/ip_forward"), "1");
-    assert_eq!(testbed.stat(HOST, "/etc/wireguard/wg0.conf"), "600 root:root regular file");
+    assert_eq!(
+        testbed.stat(HOST, "/etc/wireguard/wg0.conf"),
+        "600 root:root regular file"
+    );
     let file = |name: &str| format!("/etc/wireguard/peers/{name}/{name}.conf");
     assert_eq!(testbed.stat(HOST, &file("peer1")), "600 root:root regular file");
     lines(
         &peer_file(&testbed, &file("peer1")),
-        &["MTU = 1330", "AllowedIPs = 172.16.50.0/24", "Endpoint = 10.61.0.41:51820"],
+        &[
+            "MTU = 1330",
+            "AllowedIPs = 172.16.50.0/24",
+            "Endpoint = 10.61.0.41:51820",
+        ],
         "DNS",
     );
     let began = ask("systemctl show -P ActiveEnterTimestampMonotonic wg-quick@wg0");
@@ -244,17 +322,31 @@ fn the_native_backend_takes_over_and_peers_come_and_go_without_a_restart() {
     let network = InternalNetwork::new(&testbed, HOST, "vm1");
     let client = Client::new(&testbed, &peer_file(&testbed, &file("peer1")));
     assert!(!client.without_tunnel_reaches(network.address()));
-    assert!(client.reaches(network.address()), "peer1 does not reach {}", network.address());
+    assert!(
+        client.reaches(network.address()),
+        "peer1 does not reach {}",
+        network.address()
+    );
 
     // One more, while the client is connected.
     native(&["-e", r#"{"wireguard_peers": ["peer1", "anna"]}"#]).expect(0);
     assert!(client.reaches(network.address()));
-    assert_eq!(ask("systemctl show -P ActiveEnterTimestampMonotonic wg-quick@wg0"), began);
+    assert_eq!(
+        ask("systemctl show -P ActiveEnterTimestampMonotonic wg-quick@wg0"),
+        began
+    );
     assert_eq!(ask("wg show wg0 peers | wc -l"), "6");
 
     // Port and MTU are the tunnel's own: it starts again.
-    native(&["-e", r#"{"wireguard_port": 51822, "wireguard_mtu": 1300, "wireguard_peers": ["peer1"]}"#]).expect(0);
-    assert_eq!(ask("wg show wg0 listen-port; cat /sys/class/net/wg0/mtu"), "51822\n1300");
+    native(&[
+        "-e",
+        r#"{"wireguard_port": 51822, "wireguard_mtu": 1300, "wireguard_peers": ["peer1"]}"#,
+    ])
+    .expect(0);
+    assert_eq!(
+        ask("wg show wg0 listen-port; ip -o link show wg0 | grep -o \"mtu [0-9]*\""),
+        "51822\nmtu 1300"
+    );
     assert!(peer_file(&testbed, &file("anna")).contains("Endpoint = 10.61.0.41:51822"));
     native(&[]).expect(0);
 
@@ -266,12 +358,20 @@ fn the_native_backend_takes_over_and_peers_come_and_go_without_a_restart() {
     native(&[]).expect(0).unchanged();
 
     revoked(&testbed, &program, Path::new(&inventory));
-    assert!(!client.reaches(network.address()), "a revoked peer reaches {}", network.address());
+    assert!(
+        !client.reaches(network.address()),
+        "a revoked peer reaches {}",
+        network.address()
+    );
     let other = {
         drop(client);
         Client::new(&testbed, &peer_file(&testbed, &file("peer2")))
     };
-    assert!(other.reaches(network.address()), "peer2 does not reach {}", network.address());
+    assert!(
+        other.reaches(network.address()),
+        "peer2 does not reach {}",
+        network.address()
+    );
     // Declared as it is, it does not come back.
     native(&[]).expect(0).unchanged();
     assert_eq!(testbed.stat(HOST, &file("peer1")), "absent");
@@ -280,8 +380,19 @@ fn the_native_backend_takes_over_and_peers_come_and_go_without_a_restart() {
 fn revoked(testbed: &Testbed, program: &Program, inventory: &Path) {
     let inventory = inventory.to_str().expect("UTF-8");
     let ran = program.run(&[
-        "wireguard", "peers", "revoke", "peer1", "-i", inventory, "-e", "wireguard_backend=native", "--yes",
+        "wireguard",
+        "peers",
+        "revoke",
+        "peer1",
+        "-i",
+        inventory,
+        "-e",
+        "wireguard_backend=native",
+        "--yes",
     ]);
     ran.expect(0);
-    assert_eq!(testbed.stat(HOST, "/etc/wireguard/revoked/peer1"), "600 root:root regular file");
+    assert_eq!(
+        testbed.stat(HOST, "/etc/wireguard/revoked/peer1"),
+        "600 root:root regular file"
+    );
 }
