@@ -35,117 +35,22 @@
 
 mod origin;
 pub(crate) mod script;
+mod version;
 
 use crate::file::plan::{self, Attributes};
 use crate::probe::command::AskCommand;
 use crate::probe::file::{Entry, EntryKind, FileAsk, FileState};
 use crate::settle::settle;
-use mosip_prov_engine::shell::quote;
 use mosip_prov_engine::{
     Answers, Ask, Change, DecideError, Decision, FileToWrite, Question, Resource, Shell, Shown, Touch, WriteFiles,
 };
-pub use origin::{LocalFile, LocalFileError, Origin, is_sha256, shown_url};
+pub use origin::{ArchiveKind, LocalFile, LocalFileError, Origin, is_sha256, shown_url};
 pub(crate) use origin::{sound_sum, source_is_there};
-use regex::Regex;
 use std::time::Duration;
+pub use version::VersionCheck;
 
 /// How long fetching may take, unless the task says otherwise.
 pub const TIMEOUT: Duration = Duration::from_secs(3600);
-
-/// The kinds of archives that can be unpacked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ArchiveKind {
-    /// `tar`, compressed by gzip.
-    TarGz,
-    /// `tar`, compressed by xz.
-    TarXz,
-    /// `zip`.
-    Zip,
-}
-
-impl ArchiveKind {
-    /// The kind by the end of a file's name or a URL's path: `.tar.gz`, `.tgz`, `.tar.xz`, `.txz`, `.zip`.
-    pub fn of(name: &str) -> Option<Self> {
-        let name = name.split(['?', '#']).next().unwrap_or(name).to_ascii_lowercase();
-        let ends = |ends: &[&str]| ends.iter().any(|end| name.ends_with(end));
-        if ends(&[".tar.gz", ".tgz"]) {
-            Some(Self::TarGz)
-        } else if ends(&[".tar.xz", ".txz"]) {
-            Some(Self::TarXz)
-        } else if ends(&[".zip"]) {
-            Some(Self::Zip)
-        } else {
-            None
-        }
-    }
-}
-
-/// How a file is asked for its version, and which it must be.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VersionCheck {
-    command: String,
-    wanted: String,
-}
-
-impl VersionCheck {
-    /// `command` is a fragment of `sh` that only reads, with the file's path as `$1`: `"$1" version --client`. It must
-    /// succeed and print `wanted` as a whole version: `1.3.1` is not found in `1.3.10`, `1.15.0` not in `1.15.0-rc.1`,
-    /// but it is in `v1.15.0` and `1.15.0+gabc`.
-    pub fn new(command: impl Into<String>, wanted: impl Into<String>) -> Self {
-        Self {
-            command: command.into(),
-            wanted: wanted.into(),
-        }
-    }
-
-    /// The version that is wanted.
-    pub fn wanted(&self) -> &str {
-        &self.wanted
-    }
-
-    /// Whether `output` has the wanted version.
-    pub fn holds(&self, output: &str) -> bool {
-        Regex::new(&format!("(?m){}", self.pattern())).is_ok_and(|pattern| pattern.is_match(output))
-    }
-
-    /// The wanted version as a whole, for `grep -E` and for [`Regex`].
-    fn pattern(&self) -> String {
-        let escaped: String = self.wanted.chars().fold(String::new(), |mut out, c| {
-            if !(c.is_alphanumeric() || c.is_whitespace() || matches!(c, '-' | '_' | ':' | '=' | '"' | '\'')) {
-                out.push('\\');
-            }
-            out.push(c);
-            out
-        });
-        format!("(^|[^0-9.]){escaped}($|[^0-9A-Za-z.-]|[.-]($|[^0-9A-Za-z]))")
-    }
-
-    /// Asks the file at `path`.
-    pub(crate) fn ask(&self, path: &str) -> AskCommand {
-        AskCommand(format!(
-            "set -- {}\n[ -x \"$1\" ] || exit 1\n{}",
-            quote(path),
-            self.command
-        ))
-    }
-
-    /// A fragment that fails, saying why, when the candidate `$1` is not of the wanted version; `path` is its place.
-    fn validate(&self, path: &str) -> String {
-        let message = format!("is not version {}, so {path} stays as it is", self.wanted);
-        format!(
-            "o=$(\n{command}\n2>&1) || {{ printf 'what was fetched cannot be asked for its version: %s\\n' \"$o\" >&2; exit 67; }}\n\
-             printf '%s\\n' \"$o\" | grep -Eq -- {pattern} || {{ printf 'what was fetched %s; it says: %s\\n' {message} \"$o\" >&2; exit 67; }}",
-            command = subshell(&self.command),
-            pattern = quote(&self.pattern()),
-            message = quote(&message),
-        )
-    }
-}
-
-/// `command` so that a redirection may follow it.
-fn subshell(command: &str) -> String {
-    format!("(\n{command}\n)")
-}
 
 /// A file that is fetched.
 #[derive(Debug, Clone)]
@@ -353,7 +258,7 @@ impl Download {
                     let answer = answers.get(&check.ask(path))?;
                     let holds = answer.status == 0 && check.holds(&answer.output);
                     said = Some(answer.output);
-                    holds.then(|| format!("{path} is version {}", check.wanted))
+                    holds.then(|| format!("{path} is version {}", check.wanted()))
                 }
                 None => match (self.wanted_sum(None).or(self.source_sum(answers)?), &entry.digest) {
                     (None, _) => Some(format!("{path} is there, and nothing to compare it with")),
@@ -417,7 +322,7 @@ impl Download {
             }),
         };
         let after = match (&self.version, self.wanted_sum(None).or(self.source_sum(answers)?)) {
-            (Some(check), _) => Shown::text(format!("version {}", check.wanted)),
+            (Some(check), _) => Shown::text(format!("version {}", check.wanted())),
             (None, Some(sum)) => Shown::text(format!("SHA-256 {sum}")),
             (None, None) => Shown::text(format!("as in {}", self.origin)),
         };

@@ -10,6 +10,34 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+/// The kinds of archives that can be unpacked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ArchiveKind {
+    /// `tar`, compressed by gzip.
+    TarGz,
+    /// `tar`, compressed by xz.
+    TarXz,
+    /// `zip`.
+    Zip,
+}
+
+impl ArchiveKind {
+    /// The kind by the end of a file's name or a URL's path: `.tar.gz`, `.tgz`, `.tar.xz`, `.txz`, `.zip`.
+    pub fn of(name: &str) -> Option<Self> {
+        let name = name.split(['?', '#']).next().unwrap_or(name).to_ascii_lowercase();
+        let ends = |ends: &[&str]| ends.iter().any(|end| name.ends_with(end));
+        if ends(&[".tar.gz", ".tgz"]) {
+            Some(Self::TarGz)
+        } else if ends(&[".tar.xz", ".txz"]) {
+            Some(Self::TarXz)
+        } else if ends(&[".zip"]) {
+            Some(Self::Zip)
+        } else {
+            None
+        }
+    }
+}
+
 /// Where a fetched file comes from.
 #[derive(Clone)]
 pub enum Origin {
