@@ -42,29 +42,51 @@ pub fn code(secret: &Secret, color: bool) -> Option<Secret> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_code_is_square_and_has_its_three_eyes() {
-        let code = code(&Secret::new("[Interface]\nAddress = 10.13.13.2\n".into()), false).expect("short enough");
-        let lines: Vec<Vec<char>> = code.expose().lines().map(|l| l.chars().collect()).collect();
+    /// What a reader makes of the lines, each module four pixels wide and high, light ones white.
+    fn read(lines: &str) -> String {
+        const SCALE: usize = 4;
+        let lines: Vec<Vec<char>> = lines.lines().map(|l| l.chars().collect()).collect();
         let side = lines[0].len();
         assert!(lines.iter().all(|l| l.len() == side));
         assert_eq!(lines.len(), side.div_ceil(2));
-        // Sizes are 21, 25, 29 … modules and the quiet zone.
-        assert_eq!((side - 8) % 4, 1);
-        let dark = |row: usize, column: usize| match lines[row / 2][column] {
-            '█' => false,
-            '▀' => row % 2 == 1,
-            '▄' => row.is_multiple_of(2),
-            ' ' => true,
+        let light = |row: usize, column: usize| match lines[row / 2][column] {
+            '█' => true,
+            '▀' => row.is_multiple_of(2),
+            '▄' => row % 2 == 1,
+            ' ' => false,
             other => panic!("{other}"),
         };
-        let eye = |top: usize, left: usize| {
-            (0..7).all(|i| {
-                dark(top, left + i) && dark(top + 6, left + i) && dark(top + i, left) && dark(top + i, left + 6)
-            }) && (1..6).all(|i| !dark(top + 1, left + i) && !dark(top + i, left + 1))
-        };
-        assert!(eye(4, 4) && eye(4, side - 11) && eye(side - 11, 4));
-        assert!((0..side).all(|i| !dark(0, i) && !dark(i, 0)), "a quiet zone");
+        let pixel = |x: usize, y: usize| if light(y / SCALE, x / SCALE) { 255 } else { 0 };
+        let mut image = rqrr::PreparedImage::prepare_from_greyscale(side * SCALE, side * SCALE, pixel);
+        let grids = image.detect_grids();
+        assert_eq!(grids.len(), 1, "one code");
+        grids[0].decode().expect("readable").1
+    }
+
+    #[test]
+    fn a_reader_gets_the_very_file() {
+        let file = "[Interface]\nAddress = 10.13.13.2\nPrivateKey = cHJpdmF0ZSBrZXkgb2YgcGVlcjEsIG5vIHJlYWwgb25lISE=\n\
+                    MTU = 1330\n\n[Peer]\nPublicKey = c2VydmVyIHB1YmxpYyBrZXksIG5vIHJlYWwgb25lISEhISE=\n\
+                    PresharedKey = cHJlc2hhcmVkIGtleSBvZiBwZWVyMSwgbm90IHJlYWwhISE=\nEndpoint = 192.0.2.1:51820\n\
+                    AllowedIPs = 172.16.50.0/24\n";
+        for text in [file, "x"] {
+            let code = code(&Secret::new(text.into()), false).expect("short enough");
+            assert_eq!(read(code.expose()), text);
+        }
+    }
+
+    #[test]
+    fn with_colours_light_is_white_on_black() {
+        let plain = code(&Secret::new("x".into()), false).expect("short");
+        let coloured = code(&Secret::new("x".into()), true).expect("short");
+        let without = coloured.expose().replace("\x1b[40;97m", "").replace("\x1b[0m", "");
+        assert_eq!(without, plain.expose());
+        assert!(
+            coloured
+                .expose()
+                .lines()
+                .all(|l| l.starts_with("\x1b[40;97m") && l.ends_with("\x1b[0m"))
+        );
     }
 
     #[test]
