@@ -36,8 +36,12 @@ fn cluster_yml(nodes: &[(&str, &str)]) -> String {
 
 /// The cluster, built if it is not there.
 fn built<'t>(testbed: &'t Testbed, tool: &Tool) -> Rke<'t> {
-    cluster::install_docker(testbed, &NAMES);
     let rke = Rke::in_folder(testbed, DEPLOYMENT, FOLDER);
+    if !rke.cluster().try_kubectl("get nodes", "").status.success() {
+        testbed.reset(&NAMES);
+        testbed.root(DEPLOYMENT, &format!("rm -rf {FOLDER}"));
+    }
+    cluster::install_docker(testbed, &NAMES);
     rke.write("cluster.yml", &cluster_yml(&NODES));
     rke.undisturbed();
     succeeded(&rke.up(tool), "Finished building Kubernetes cluster successfully");

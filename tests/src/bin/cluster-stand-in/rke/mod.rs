@@ -2,6 +2,7 @@
 
 mod addons;
 mod config;
+mod hosts;
 mod log;
 mod remote;
 mod schema;
@@ -117,7 +118,7 @@ fn command(words: &[String], version: &str, log: &Log) -> Outcome {
             if !args.is_set("force") {
                 return Err("a stand-in asks no questions: rke remove needs --force".into());
             }
-            up::remove(&files, log)
+            hosts::remove(&files, log)
         }
         _ => Err("No help topic: a stand-in knows --version, up and remove".into()),
     }

@@ -87,6 +87,8 @@ pub struct Seen {
     pub docker: String,
     /// Whether it has the image.
     pub has_image: bool,
+    /// Whether something listens on the API server's port.
+    pub port_taken: bool,
     /// Its containers that are ours, by name.
     pub containers: BTreeMap<String, Container>,
 }
@@ -180,6 +182,7 @@ pub fn look(node: &Node, image: &str) -> Result<Seen, Unreachable> {
     let script = format!(
         "docker version --format '{{{{.Server.Version}}}}' || exit 3
 docker image inspect --format yes {image} 2>/dev/null || echo no
+grep -qs ':192B 0*:0000 0A' /proc/net/tcp /proc/net/tcp6 && echo taken || echo free
 docker ps -a --filter label={AUTHORITY} --format '{{{{.Names}}}} {{{{.State}}}} {{{{.Label \"{AUTHORITY}\"}}}} {{{{.Label \"{ARGUMENTS}\"}}}}'"
     );
     let output = run_raw(node, &script, b"").map_err(|error| Unreachable::Login(error.to_string()))?;
@@ -194,6 +197,7 @@ docker ps -a --filter label={AUTHORITY} --format '{{{{.Names}}}} {{{{.State}}}} 
     let mut seen = Seen {
         docker: lines.next().unwrap_or_default().to_owned(),
         has_image: lines.next() == Some("yes"),
+        port_taken: lines.next() == Some("taken"),
         containers: BTreeMap::new(),
     };
     for line in lines {
