@@ -6,7 +6,6 @@
 
 pub mod certificates;
 pub mod cluster;
-pub mod cluster;
 pub mod curl;
 pub mod picture;
 pub mod program;
