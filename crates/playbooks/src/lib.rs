@@ -7,6 +7,7 @@ mod deploy_all;
 mod deploy_nginx;
 mod deploy_rancher;
 mod deploy_rancher_obs_nginx;
+mod deployment_node;
 mod rke2;
 mod wireguard;
 
@@ -15,6 +16,7 @@ use mosip_prov_engine::Playbook;
 /// Every playbook there is, in the order of a deployment.
 pub fn all() -> Vec<Playbook> {
     vec![
+        deployment_node::playbook(),
         apt_upgrade::playbook(),
         wireguard::playbook(),
         deploy_rancher_obs_nginx::playbook(),
