@@ -27,25 +27,61 @@ pub const PWUSER_PASSWORD: &str = "correct horse 7!";
 /// All hosts of `rancher.ini` that are connected to.
 pub const CONNECTED: [&str; 9] = ["vm1", "vm2", "vm3", "vm4", "vm5", "vm6", OBS, NGINX, NGINX_OBS];
 
-/// The hosts, for one test at a time.
+/// Every host there is.
+const ALL: [&str; 11] = [
+    "deployment-node",
+    NGINX,
+    NGINX_OBS,
+    OBS,
+    "vm1",
+    "vm2",
+    "vm3",
+    "vm4",
+    "vm5",
+    "vm6",
+    "wireguard-node",
+];
+
+/// The hosts, each for one test at a time.
 pub struct Testbed {
     state: PathBuf,
-    _alone: File,
+    _alone: Vec<File>,
 }
 
 impl Testbed {
-    /// The testbed, when no other test uses it any more.
+    /// The whole testbed, when no other test uses it any more.
     ///
     /// # Panics
     /// There is none.
     pub fn get() -> Self {
+        Self::of(&ALL)
+    }
+
+    /// The testbed for a test that touches no hosts but these, when no other test uses them any more; other tests may use
+    /// the other hosts meanwhile.
+    ///
+    /// # Panics
+    /// There is none, or it has no such host.
+    pub fn of(hosts: &[&str]) -> Self {
         let state = std::env::var_os("MOSIP_PROV_TESTBED").map_or_else(
             || panic!("MOSIP_PROV_TESTBED is not set: run `cargo xtask test` as root, which brings the hosts up"),
             PathBuf::from,
         );
-        let alone = File::create(state.join("tests.lock")).expect("the testbed's folder can be written");
-        alone.lock().expect("a lock");
-        Self { state, _alone: alone }
+        let locks = state.join("locks");
+        std::fs::create_dir_all(&locks).expect("the testbed's folder can be written");
+        let mut hosts = hosts.to_vec();
+        // In one order for all tests, so that no two wait for each other.
+        hosts.sort_unstable();
+        let alone = hosts.into_iter().map(|host| {
+            assert!(ALL.contains(&host), "the testbed has no host {host}");
+            let lock = File::create(locks.join(host)).expect("the testbed's folder can be written");
+            lock.lock().expect("a lock");
+            lock
+        });
+        Self {
+            state: state.clone(),
+            _alone: alone.collect(),
+        }
     }
 
     /// The inventory as an operator has it.

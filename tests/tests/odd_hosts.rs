@@ -106,19 +106,19 @@ fn without_python() {
 #[test]
 #[ignore = "needs the testbed"]
 fn login_shell_fish() {
-    works(&Testbed::get(), "vm1", "ansible_user=fishuser");
+    works(&Testbed::of(&["vm1"]), "vm1", "ansible_user=fishuser");
 }
 
 #[test]
 #[ignore = "needs the testbed"]
 fn noisy_profile_and_banner() {
-    works(&Testbed::get(), "vm1", "ansible_user=noisyuser");
+    works(&Testbed::of(&["vm1"]), "vm1", "ansible_user=noisyuser");
 }
 
 #[test]
 #[ignore = "needs the testbed"]
 fn busybox_sh_and_applets() {
-    works(&Testbed::get(), "vm1", "ansible_user=busyuser");
+    works(&Testbed::of(&["vm1"]), "vm1", "ansible_user=busyuser");
 }
 
 #[test]

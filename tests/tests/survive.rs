@@ -53,7 +53,7 @@ fn is_step(event: &serde_json::Value) -> bool {
 #[test]
 #[ignore = "needs the testbed"]
 fn a_controller_killed_at_any_moment() {
-    let testbed = Testbed::get();
+    let testbed = Testbed::of(&["vm1", "vm2", "vm4", "vm5", "vm6"]);
     let kills: usize = std::env::var("MOSIP_PROV_KILLS").map_or(3, |text| text.parse().expect("a number"));
     let mut seeded = Seeded::of_environment();
     let hosts = &NODES[..kills.min(NODES.len())];
@@ -195,7 +195,7 @@ fn side_by_side<'h, T: Send>(hosts: &[&'h str], work: impl Fn(&'h str) -> T + Sy
 #[test]
 #[ignore = "needs the testbed"]
 fn a_run_after_a_kill_waits_for_nothing_but_the_work_under_way() {
-    let testbed = Testbed::get();
+    let testbed = Testbed::of(&["vm1", "vm2", "vm3"]);
     let controller = Controller::small(&testbed);
     let hosts = ["vm1", "vm2", "vm3"];
     for host in hosts {
@@ -231,7 +231,7 @@ fn a_run_after_a_kill_waits_for_nothing_but_the_work_under_way() {
 #[test]
 #[ignore = "needs the testbed"]
 fn the_second_of_two_controllers_waits_and_names_the_first() {
-    let testbed = Testbed::get();
+    let testbed = Testbed::of(&["vm3"]);
     clean(&testbed, "vm3");
     let (first, second) = (Controller::small(&testbed), Controller::small(&testbed));
     let mut running = first.start(&["run", "steps", "--limit", "vm3"]);
@@ -296,7 +296,7 @@ fn owed_handler(testbed: &Testbed, host: &str, break_off: impl FnOnce(&Controlle
 #[test]
 #[ignore = "needs the testbed"]
 fn a_handler_owed_after_a_failure() {
-    let testbed = Testbed::get();
+    let testbed = Testbed::of(&["vm1"]);
     owed_handler(&testbed, "vm1", |controller| {
         testbed.root(
             "vm1",
@@ -309,10 +309,10 @@ fn a_handler_owed_after_a_failure() {
 #[test]
 #[ignore = "needs the testbed"]
 fn a_handler_owed_after_an_interrupt() {
-    let testbed = Testbed::get();
-    owed_handler(&testbed, "vm1", |controller| {
-        let mut running = controller.start(&["run", "handler", "--limit", "vm1"]);
-        running.wait_for_task("vm1", "Pause");
+    let testbed = Testbed::of(&["vm4"]);
+    owed_handler(&testbed, "vm4", |controller| {
+        let mut running = controller.start(&["run", "handler", "--limit", "vm4"]);
+        running.wait_for_task("vm4", "Pause");
         running.signal("INT");
         running.end().expect(130).code
     });
@@ -321,10 +321,10 @@ fn a_handler_owed_after_an_interrupt() {
 #[test]
 #[ignore = "needs the testbed"]
 fn a_handler_owed_after_a_kill() {
-    let testbed = Testbed::get();
-    owed_handler(&testbed, "vm1", |controller| {
-        let mut running = controller.start(&["run", "handler", "--limit", "vm1"]);
-        running.wait_for_task("vm1", "Pause");
+    let testbed = Testbed::of(&["vm5"]);
+    owed_handler(&testbed, "vm5", |controller| {
+        let mut running = controller.start(&["run", "handler", "--limit", "vm5"]);
+        running.wait_for_task("vm5", "Pause");
         running.signal("KILL");
         running.end().code
     });
@@ -333,7 +333,7 @@ fn a_handler_owed_after_a_kill() {
 #[test]
 #[ignore = "needs the testbed"]
 fn a_resumed_run_begins_at_the_first_task_that_did_not_succeed() {
-    let testbed = Testbed::get();
+    let testbed = Testbed::of(&["vm1", "vm2"]);
     let controller = Controller::small(&testbed);
     for host in ["vm1", "vm2"] {
         clean(&testbed, host);
@@ -365,25 +365,25 @@ fn a_resumed_run_begins_at_the_first_task_that_did_not_succeed() {
 #[test]
 #[ignore = "needs the testbed"]
 fn a_resumed_run_does_the_handlers_that_are_owed() {
-    let testbed = Testbed::get();
-    clean(&testbed, "vm1");
+    let testbed = Testbed::of(&["vm6"]);
+    clean(&testbed, "vm6");
     testbed.root(
-        "vm1",
+        "vm6",
         &format!("mkdir -p {FOLDER}; touch {FOLDER}/fail {FOLDER}/no-pause"),
     );
     let controller = Controller::small(&testbed);
-    let words = ["run", "handler", "--limit", "vm1"];
+    let words = ["run", "handler", "--limit", "vm6"];
     controller.run(&words).expect(2);
-    testbed.root("vm1", &format!("rm {FOLDER}/fail"));
+    testbed.root("vm6", &format!("rm {FOLDER}/fail"));
     let ran = controller.run(&[&words[..], &["--resume"]].concat()).expect(0);
     assert_eq!(
-        testbed.root("vm1", &format!("cat {FOLDER}/noted")),
+        testbed.root("vm6", &format!("cat {FOLDER}/noted")),
         "noted",
         "{}",
         ran.shown()
     );
     controller.owes_nothing();
-    clean(&testbed, "vm1");
+    clean(&testbed, "vm6");
 }
 
 /// Before it: `gdb` is not there, and is fetched anew.
@@ -419,7 +419,7 @@ fn until_dpkg_works(testbed: &Testbed, controller: &Controller) -> Running {
 #[test]
 #[ignore = "needs the testbed"]
 fn an_interrupt_waits_for_dpkg_and_history_tells_of_it() {
-    let testbed = Testbed::get();
+    let testbed = Testbed::of(&["vm1"]);
     without_gdb(&testbed, "vm1");
     let controller = Controller::real(&testbed);
     let running = until_dpkg_works(&testbed, &controller);
@@ -464,7 +464,7 @@ fn an_interrupt_waits_for_dpkg_and_history_tells_of_it() {
 #[test]
 #[ignore = "needs the testbed"]
 fn a_second_interrupt_leaves_the_work_running_and_the_next_run_takes_its_result() {
-    let testbed = Testbed::get();
+    let testbed = Testbed::of(&["vm1"]);
     without_gdb(&testbed, "vm1");
     let controller = Controller::real(&testbed);
     let running = until_dpkg_works(&testbed, &controller);
@@ -496,13 +496,13 @@ fn a_second_interrupt_leaves_the_work_running_and_the_next_run_takes_its_result(
 #[test]
 #[ignore = "needs the testbed"]
 fn a_unit_that_does_not_come_up_gets_its_file_back() {
-    let testbed = Testbed::get();
-    clean(&testbed, "vm1");
-    let words = ["run", "service", "--limit", "vm1"];
+    let testbed = Testbed::of(&["vm5"]);
+    clean(&testbed, "vm5");
+    let words = ["run", "service", "--limit", "vm5"];
     let controller = Controller::small(&testbed);
     controller.run(&words).expect(0);
     let file = format!("sha256sum </etc/systemd/system/{UNIT}; systemctl is-active {UNIT}");
-    let good = testbed.root("vm1", &file);
+    let good = testbed.root("vm5", &file);
     assert!(good.ends_with("\nactive"), "{good}");
 
     let controller = controller.with(VARIANT, "bad");
@@ -512,8 +512,8 @@ fn a_unit_that_does_not_come_up_gets_its_file_back() {
         failure.contains("put back") && failure.contains("worked again") && failure.contains(UNIT),
         "{failure}"
     );
-    assert_eq!(testbed.root("vm1", &file), good, "{failure}");
-    assert_eq!(leftovers(&testbed, "vm1"), "");
+    assert_eq!(testbed.root("vm5", &file), good, "{failure}");
+    assert_eq!(leftovers(&testbed, "vm5"), "");
     controller.owes_nothing();
 
     // Kept for study when asked for, and forgotten when all is well again.
@@ -521,19 +521,19 @@ fn a_unit_that_does_not_come_up_gets_its_file_back() {
         .run(&[&words[..], &["--no-rollback"]].concat())
         .expect(2)
         .says(&["--no-rollback"]);
-    let state = testbed.try_root("vm1", &file);
+    let state = testbed.try_root("vm5", &file);
     assert!(!String::from_utf8_lossy(&state.stdout).contains("\nactive"));
     let controller = controller.with(VARIANT, "good");
     controller.run(&words).expect(0);
-    assert_eq!(testbed.root("vm1", &file), good);
-    assert_eq!(leftovers(&testbed, "vm1"), "");
-    clean(&testbed, "vm1");
+    assert_eq!(testbed.root("vm5", &file), good);
+    assert_eq!(leftovers(&testbed, "vm5"), "");
+    clean(&testbed, "vm5");
 }
 
 #[test]
 #[ignore = "needs the testbed"]
 fn an_nginx_that_cannot_bind_gets_its_configuration_back() {
-    let testbed = Testbed::get();
+    let testbed = Testbed::of(&[NGINX]);
     let controller = Controller::real(&testbed);
     let words = ["run", "deploy-nginx"];
     controller.run(&words).expect(0);

@@ -144,8 +144,10 @@ fn links_that_nobody_waits_for() {
     all_right(&cut_all(&testbed, |_| 90, "0"));
 }
 
-/// Reboots `host` when `task` has begun there; what must hold at the end, by the run or by the next one.
-fn reboot_during(testbed: &Testbed, host: &str, task: &str, how: &str) {
+/// Reboots `host` when `task` has begun there, and compares it with `reference`, which nothing happens to; what must hold
+/// at the end, by the run or by the next one.
+fn reboot_during(host: &str, reference: &str, task: &str, how: &str) {
+    let testbed = &Testbed::of(&[host, reference]);
     clean(testbed, host);
     let controller = Controller::small(testbed);
     let words = ["run", "steps", "--limit", host];
@@ -172,7 +174,6 @@ fn reboot_during(testbed: &Testbed, host: &str, task: &str, how: &str) {
     controller.owes_nothing();
     // The unit is not enabled: it need not run after a reboot, unless its restart came later.
     testbed.root(host, "systemctl start survive");
-    let reference = "vm6";
     clean(testbed, reference);
     controller.run(&["run", "steps", "--limit", reference]).expect(0);
     assert_eq!(result_of_steps(testbed, host), result_of_steps(testbed, reference));
@@ -183,19 +184,19 @@ fn reboot_during(testbed: &Testbed, host: &str, task: &str, how: &str) {
 #[test]
 #[ignore = "needs the testbed"]
 fn a_host_that_is_rebooted_during_long_work() {
-    reboot_during(&Testbed::get(), "vm2", "Run a long command", "orderly");
+    reboot_during("vm1", "vm4", "Run a long command", "orderly");
 }
 
 #[test]
 #[ignore = "needs the testbed"]
 fn a_host_that_is_rebooted_during_a_command() {
-    reboot_during(&Testbed::get(), "vm2", "Run a command", "hard");
+    reboot_during("vm2", "vm5", "Run a command", "hard");
 }
 
 #[test]
 #[ignore = "needs the testbed"]
 fn a_host_that_is_rebooted_during_an_installation() {
-    reboot_during(&Testbed::get(), "vm2", "Install a package", "orderly");
+    reboot_during("vm3", "vm6", "Install a package", "orderly");
 }
 
 #[test]

@@ -135,7 +135,7 @@ fn refused_credentials() {
 #[test]
 #[ignore = "needs the testbed"]
 fn sudo_without_rights() {
-    let testbed = Testbed::get();
+    let testbed = Testbed::of(&["vm1"]);
     let folder = tempfile::tempdir().expect("a folder");
     let words = |user: &str| {
         format!(
@@ -187,7 +187,7 @@ fn write_there(testbed: &Testbed, path: &'static str, content: String) -> RunRep
 #[test]
 #[ignore = "needs the testbed"]
 fn a_full_disk_keeps_the_old_file() {
-    let testbed = Testbed::get();
+    let testbed = Testbed::of(&["vm1"]);
     let _mounted = Mounted::new(&testbed, "/mnt/full", "echo old > file && chmod 640 file");
     let report = write_there(&testbed, "/mnt/full/file", "new ".repeat(1 << 17));
     let text = failures(&report);
@@ -202,7 +202,7 @@ fn a_full_disk_keeps_the_old_file() {
 #[test]
 #[ignore = "needs the testbed"]
 fn a_read_only_file_system_is_named() {
-    let testbed = Testbed::get();
+    let testbed = Testbed::of(&["vm1"]);
     let _mounted = Mounted::new(
         &testbed,
         "/mnt/read-only",
@@ -262,7 +262,7 @@ fn before_tree(testbed: &Testbed) {
 #[test]
 #[ignore = "needs the testbed"]
 fn a_lock_held_longer_than_the_wait() {
-    let testbed = Testbed::get();
+    let testbed = Testbed::of(&["vm1"]);
     before_tree(&testbed);
     let held = LockHeld::new(&testbed, 120);
     let report = install_tree(&testbed, Duration::from_secs(3));
@@ -284,7 +284,7 @@ fn a_lock_held_longer_than_the_wait() {
 #[test]
 #[ignore = "needs the testbed"]
 fn a_lock_that_is_released_is_waited_for() {
-    let testbed = Testbed::get();
+    let testbed = Testbed::of(&["vm1"]);
     before_tree(&testbed);
     let held = LockHeld::new(&testbed, 5);
     let mut lines = Vec::new();
@@ -320,7 +320,7 @@ fn a_lock_that_is_released_is_waited_for() {
 #[test]
 #[ignore = "needs the testbed"]
 fn a_changed_host_key_is_refused_with_both_fingerprints() {
-    let testbed = Testbed::get();
+    let testbed = Testbed::of(&["vm1"]);
     let folder = tempfile::tempdir().expect("a folder");
     let known = folder.path().join("known_hosts");
     let inventory = testbed.inventory();
@@ -439,7 +439,7 @@ const GDB: &str = "dpkg-query -W -f '${Status}' gdb";
 #[test]
 #[ignore = "needs the testbed"]
 fn an_interrupt_leaves_the_host_sane_and_the_next_run_completes() {
-    let testbed = Testbed::get();
+    let testbed = Testbed::of(&["vm1"]);
     without_gdb(&testbed);
     let inventory = testbed.inventory();
     let words = words_for_gdb(inventory.to_str().expect("UTF-8"));
@@ -470,7 +470,7 @@ fn an_interrupt_leaves_the_host_sane_and_the_next_run_completes() {
 #[test]
 #[ignore = "needs the testbed"]
 fn a_killed_controller_neither_kills_apt_nor_loses_its_outcome() {
-    let testbed = Testbed::get();
+    let testbed = Testbed::of(&["vm1"]);
     without_gdb(&testbed);
     let inventory = testbed.inventory();
     let words = words_for_gdb(inventory.to_str().expect("UTF-8"));
@@ -496,7 +496,7 @@ fn a_killed_controller_neither_kills_apt_nor_loses_its_outcome() {
 #[test]
 #[ignore = "needs the testbed"]
 fn a_host_that_is_lost_in_the_middle_is_told_and_found_again() {
-    let testbed = Testbed::get();
+    let testbed = Testbed::of(&["vm1"]);
     without_gdb(&testbed);
     let inventory = testbed.inventory();
     let words = words_for_gdb(inventory.to_str().expect("UTF-8"));

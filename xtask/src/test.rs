@@ -162,7 +162,8 @@ fn nextest_words(selection: &[&str], with_ignored: bool, serial: bool) -> Vec<St
         words.extend(["--run-ignored", "all"]);
     }
     if serial {
-        words.extend(["--test-threads", "1"]);
+        // Each test locks the hosts that it uses, and most of its time is a host's.
+        words.extend(["--test-threads", "3"]);
     }
     words.into_iter().map(String::from).collect()
 }
