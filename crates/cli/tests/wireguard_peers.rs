@@ -187,6 +187,7 @@ fn the_docker_backend_says_where_its_peers_come_from() {
         let (code, out, err) = peers(folder.path(), &[word, "alice"]);
         assert_eq!((code, out.as_str()), (1, ""));
         assert!(err.contains("docker backend") && err.contains(part), "{err}");
+        assert!(!err.contains("<defaults"), "{err}");
     }
 }
 
@@ -208,4 +209,16 @@ fn what_is_wrong_is_said_before_anything_connects() {
     fs::write(folder.path().join("hosts.ini"), "[nginx]\nvm ansible_host=192.0.2.77\n").expect("written");
     let (code, _, err) = peers(folder.path(), &[]);
     assert!(code == 1 && err.contains("wireguard"), "{err}");
+}
+
+#[test]
+fn a_host_that_does_not_answer_is_unreachable() {
+    let folder = folder();
+    // A port on which nobody listens.
+    let inventory =
+        "[wireguard]\nbastion ansible_host=127.0.0.1 ansible_port=1 ansible_user=nobody wireguard_endpoint=192.0.2.1\n";
+    fs::write(folder.path().join("hosts.ini"), inventory).expect("written");
+    let (code, out, err) = peers(folder.path(), &["-T", "1"]);
+    assert_eq!((code, out.as_str()), (4, ""), "{err}");
+    assert_eq!(err.matches("bastion").count(), 1, "{err}");
 }

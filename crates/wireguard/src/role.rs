@@ -85,7 +85,10 @@ impl Role for PeersRole {
         };
         if settings.backend == Backend::Docker {
             let refused = self.refused(cx.host, &self.names.join(", "));
-            problems.extend(refused.map(|r| r.at(cx.vars.location("wireguard_backend"))));
+            // A default is no place where an operator finds anything.
+            let place = cx.vars.location("wireguard_backend");
+            let place = place.filter(|place| !place.file.to_string_lossy().starts_with('<'));
+            problems.extend(refused.map(|r| r.at(place)));
             return RoleTasks::default();
         }
         let mut tasks = Vec::new();

@@ -115,14 +115,11 @@ struct Course {
 }
 
 impl Course {
-    fn host(&mut self, host: &str, error: &TransportError) {
+    /// A host that could not be asked; the error names it.
+    fn host(&mut self, error: &TransportError) {
         self.unreachable |= error.is_unreachable();
         self.failed |= !error.is_unreachable();
-        complain(&format!(
-            "error: {}: {}",
-            neutral_line(host),
-            text::neutral(&error.to_string())
-        ));
+        complain(&format!("error: {}", text::neutral(&error.to_string())));
     }
 
     fn failure(&mut self, what: &str) {
@@ -163,7 +160,7 @@ async fn ask_and_show(args: &PeersArgs, peers: &PeersOf, inquiry: &Inquiry, look
                 }
                 found.push((host, state, list));
             }
-            Err(PeersError::Host(error)) => course.host(&host, &error),
+            Err(PeersError::Host(error)) => course.host(&error),
             Err(PeersError::Answer(error)) => course.failure(&format!("{host}: {error}")),
         }
     }
@@ -176,7 +173,9 @@ async fn ask_and_show(args: &PeersArgs, peers: &PeersOf, inquiry: &Inquiry, look
         return course.exit();
     }
     let mut done = Exit::Ok;
-    if args.fetch.out.is_none() && !args.fetch.qr {
+    if found.is_empty() {
+        // Nobody answered, which was said.
+    } else if args.fetch.out.is_none() && !args.fetch.qr {
         done = match args.format {
             Format::Json => say(&as_json(&found)),
             Format::Text => say(&as_text(&found, Paint::new(look.color_out))),
@@ -242,7 +241,7 @@ async fn fetched(
     }
     let contents = match peers::fetch(inquiry, host, &files).await {
         Ok(contents) => contents,
-        Err(FetchError::Host(error)) => return course.host(host, &error),
+        Err(FetchError::Host(error)) => return course.host(&error),
         Err(error) => return course.failure(&format!("{host}: {error}")),
     };
     if let Some(dir) = &fetch.out {
