@@ -389,7 +389,6 @@ fn revoked(testbed: &Testbed, program: &Program, inventory: &Path) {
         inventory,
         "-e",
         "wireguard_backend=native",
-        "--yes",
     ]);
     ran.expect(0);
     assert_eq!(

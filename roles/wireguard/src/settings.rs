@@ -201,8 +201,8 @@ impl Settings {
     pub fn read(cx: &RoleContext<'_>, problems: &mut Diagnostics) -> Option<Self> {
         let before = problems.error_count();
         let made = Self::from_vars(cx.vars, cx.base_dir(), problems);
-        if let Some(docker) = made.as_ref().filter(|made| made.docker.is_some()) {
-            alone(cx, docker, problems);
+        if made.as_ref().is_some_and(|made| made.docker.is_some()) {
+            alone(cx, problems);
         }
         made.filter(|_| problems.error_count() == before)
     }
@@ -234,11 +234,6 @@ impl Settings {
             lock_timeout,
         });
         made.filter(|_| problems.error_count() == before)
-    }
-
-    /// The names of the declared peers.
-    pub fn peers(&self) -> usize {
-        self.vpn.declared.names().len()
     }
 }
 
@@ -278,7 +273,7 @@ fn peers_fit(vpn: &wireguard::Settings, reader: &mut Reader<'_>) {
 }
 
 /// A node's role writes the whole of Docker's settings: on a host that is one too, both would change them in turns.
-fn alone(cx: &RoleContext<'_>, _settings: &Settings, problems: &mut Diagnostics) {
+fn alone(cx: &RoleContext<'_>, problems: &mut Diagnostics) {
     let address = |vars: &HostVars| vars.string("ansible_host").ok().flatten();
     let own = address(cx.vars);
     for group in ["physical_vms", "mosip_obs"] {
