@@ -83,6 +83,15 @@ pub fn tasks(settings: &Settings) -> RoleTasks {
                 .tag(TOOLS_TAG),
         );
     }
+    if settings.tools.iter().any(ToolSettings::comes_zipped) {
+        let unzip = Apt::present(["unzip"]).lock_timeout(settings.lock_timeout);
+        tasks.push(
+            Task::new("Install what unpacks zip archives", unzip)
+                .when(tool::any_zip_missing(&tools))
+                .run_as(root())
+                .tag(TOOLS_TAG),
+        );
+    }
     tasks.extend(tools.iter().map(|tool| {
         let as_user = if tool.is_package() { root() } else { owner() };
         Task::new(format!("Install {}", tool.name()), Installed(Arc::clone(tool)))

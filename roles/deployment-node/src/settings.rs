@@ -39,6 +39,19 @@ pub struct ToolSettings {
     pub source: Source,
 }
 
+impl ToolSettings {
+    /// Whether it is taken from a zip archive.
+    pub fn comes_zipped(&self) -> bool {
+        matches!(
+            &self.source,
+            Source::Fetch(Fetch {
+                member: Some((ArchiveKind::Zip, _)),
+                ..
+            })
+        )
+    }
+}
+
 /// Where a tool comes from.
 #[derive(Debug, Clone)]
 pub enum Source {

@@ -119,6 +119,7 @@ pub struct Tool {
     from: String,
     /// Why it cannot be installed, and what to do about that.
     cannot: Option<(String, String)>,
+    zipped: bool,
     install: Install,
 }
 
@@ -176,6 +177,7 @@ impl Tool {
             replace: settings.replace,
             from,
             cannot,
+            zipped: tool.comes_zipped(),
             install,
         }
     }
@@ -316,16 +318,43 @@ impl Resource for Tools {
     }
 }
 
+/// Whether one of `tools` is not there, in words when none is missing.
+fn any_missing(tools: &[Arc<Tool>], answers: &Answers, none: &str) -> Result<Verdict, DecideError> {
+    for tool in tools {
+        if let Found::Missing(_) = tool.found(answers)? {
+            return Ok(Verdict::Do);
+        }
+    }
+    Ok(Verdict::Skip(none.to_owned()))
+}
+
+fn those(tools: &[Arc<Tool>], which: impl Fn(&Tool) -> bool) -> (Vec<Arc<Tool>>, Vec<Question>) {
+    let tools: Vec<Arc<Tool>> = tools.iter().filter(|tool| which(tool)).cloned().collect();
+    let questions = tools.iter().map(|tool| tool.ask().question()).collect();
+    (tools, questions)
+}
+
 /// True when a tool that comes from the distribution is not there.
 pub(crate) fn any_package_missing(tools: &[Arc<Tool>]) -> Condition {
-    let packages: Vec<Arc<Tool>> = tools.iter().filter(|tool| tool.is_package()).cloned().collect();
-    let questions = packages.iter().map(|tool| tool.ask().question()).collect();
+    let (tools, questions) = those(tools, Tool::is_package);
     Condition::new(questions, move |answers| {
-        for tool in &packages {
-            if let Found::Missing(_) = tool.found(answers)? {
-                return Ok(Verdict::Do);
-            }
+        any_missing(&tools, answers, "every tool of the distribution is there")
+    })
+}
+
+/// Succeeds where something can unpack a zip archive.
+const UNZIPS: &str = "command -v unzip >/dev/null 2>&1 || busybox unzip --help >/dev/null 2>&1 || \
+command -v python3 >/dev/null 2>&1";
+
+/// True when a tool that comes in a zip archive is not there, and nothing that could unpack it.
+pub(crate) fn any_zip_missing(tools: &[Arc<Tool>]) -> Condition {
+    let (tools, mut questions) = those(tools, |tool| tool.zipped);
+    let unzips = AskCommand(UNZIPS.to_owned());
+    questions.push(unzips.question());
+    Condition::new(questions, move |answers| {
+        if answers.get(&unzips)?.status == 0 {
+            return Ok(Verdict::Skip("zip archives can be unpacked".to_owned()));
         }
-        Ok(Verdict::Skip("every tool of the distribution is there".to_owned()))
+        any_missing(&tools, answers, "every tool of a zip archive is there")
     })
 }

@@ -51,6 +51,7 @@ fn tasks_in_order() {
         [
             "See which tools are there",
             "Refresh the package index",
+            "Install what unpacks zip archives",
             "Install kubectl",
             "Install helm",
             "Install terraform",
