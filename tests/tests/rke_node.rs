@@ -69,7 +69,7 @@ fn is_prepared(testbed: &Testbed, host: &str) {
 #[test]
 #[ignore = "needs the testbed"]
 fn fresh_nodes_are_prepared_and_then_left_alone() {
-    let testbed = Testbed::get();
+    let testbed = Testbed::of(&VMS);
     testbed.reset(&VMS);
     let inventory = testbed.inventory();
     let inventory = inventory.to_str().expect("UTF-8");
@@ -99,7 +99,7 @@ fn fresh_nodes_are_prepared_and_then_left_alone() {
 #[test]
 #[ignore = "needs the testbed"]
 fn all_settings_that_the_kernel_lacks_are_named() {
-    let testbed = Testbed::get();
+    let testbed = Testbed::of(&["vm1"]);
     let inventory = testbed.inventory();
     let more = [
         "--limit",
@@ -123,7 +123,7 @@ fn all_settings_that_the_kernel_lacks_are_named() {
 #[test]
 #[ignore = "needs the testbed"]
 fn docker_of_another_source_is_named_before_anything_is_changed() {
-    let testbed = Testbed::get();
+    let testbed = Testbed::of(&["vm2"]);
     let host = "vm2";
     let inventory = testbed.inventory();
     let inventory = inventory.to_str().expect("UTF-8");
@@ -172,7 +172,7 @@ fn docker_of_another_source_is_named_before_anything_is_changed() {
 #[test]
 #[ignore = "needs the testbed"]
 fn a_changed_configuration_restarts_docker_and_a_bad_one_leaves_it_answering() {
-    let testbed = Testbed::get();
+    let testbed = Testbed::of(&["vm2"]);
     let host = "vm2";
     let inventory = testbed.inventory();
     let inventory = inventory.to_str().expect("UTF-8");

@@ -78,7 +78,7 @@ fn once_each(lines: &[String], wanted: &[&str]) {
 #[test]
 #[ignore = "needs the testbed"]
 fn a_machine_that_ansible_prepared_with_the_same_values_is_left_as_it_is() {
-    let testbed = Testbed::get();
+    let testbed = Testbed::of(&[HOST]);
     let inventory = testbed.inventory();
     let inventory = inventory.to_str().expect("UTF-8");
     let program = Program::new();
@@ -124,7 +124,7 @@ printf '%s\\n' 'UUID=1 / ext4 defaults 0 1' '# /swap.img none swap sw 0 0' >/etc
 #[test]
 #[ignore = "needs the testbed"]
 fn what_ansible_left_with_other_values_is_replaced_where_it_stands() {
-    let testbed = Testbed::get();
+    let testbed = Testbed::of(&[HOST]);
     let inventory = testbed.inventory();
     let inventory = inventory.to_str().expect("UTF-8");
     let program = Program::new();
