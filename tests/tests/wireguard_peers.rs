@@ -123,11 +123,12 @@ fn read_all(folder: &Path, text: &mut String) {
 #[test]
 #[ignore = "needs the testbed"]
 fn a_peer_is_added_handed_out_and_revoked_and_the_others_notice_nothing() {
-    let testbed = Testbed::get();
+    let testbed = Testbed::of(&[HOST, "vm1"]);
     let mut operator = Operator::new(&testbed);
     operator.run(&["run", "wireguard", "-e", r#"{"wireguard_peers": ["peer1"]}"#]);
-    // What an earlier test may have left revoked.
-    operator.run(&["wireguard", "peers", "add", "peer1"]);
+    // Whatever an earlier test left.
+    operator.run(&["wireguard", "peers", "add", "peer1", "alice"]);
+    operator.run(&["wireguard", "peers", "revoke", "alice"]);
     testbed.root(
         HOST,
         "rm -rf /etc/wireguard/revoked/alice; systemctl restart wg-quick@wg0",
