@@ -54,9 +54,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "mosip-prov-node",
             "mosip-prov-rke2",
             "mosip-prov-wireguard",
+            "mosip-prov-cluster",
         ],
     ),
-    ("mosip-prov-cluster", &["mosip-prov-transport", "mosip-prov-events"]),
+    ("mosip-prov-cluster", &["mosip-prov-resources", "mosip-prov-inventory"]),
     ("mosip-prov-terraform", &["mosip-prov-events"]),
     (
         "mosip-prov-preflight",
