@@ -4,6 +4,7 @@ use crate::{deploy_nginx, deploy_rancher};
 use mosip_prov_engine::{Play, Playbook};
 use role_ready::{Ready, ReadyTools};
 use role_rke_node::RkeNodeChecks;
+use role_verify::Verify;
 use std::time::Duration;
 
 /// The machines that are changed from a connection to them.
@@ -41,5 +42,9 @@ pub(crate) fn playbook() -> Playbook {
             .plays
             .extend(stage.plays.into_iter().map(|play| play.optional(FRONT)));
     }
-    playbook
+    playbook.play(
+        Play::on_deployment_node("Verify the cluster")
+            .serving("physical_vms")
+            .role(Verify),
+    )
 }

@@ -1,0 +1,107 @@
+//! The nodes that are expected are those of the inventory.
+
+use mosip_prov_cluster::Kubectl;
+use mosip_prov_cluster::kubectl::testing;
+use mosip_prov_engine::{Play, Playbook, RunOptions, host_vars, prepare};
+use mosip_prov_inventory::{LoadOptions, load};
+use mosip_prov_resources::{Answers, Decision, Resource, Task};
+use mosip_prov_transport::Target;
+use role_verify::Verify;
+use std::sync::Arc;
+
+const INI: &str = "[physical_vms]\nvm1 ansible_host=10.0.0.1\nvm2 ansible_host=10.0.0.2\nspare ansible_host=10.0.0.3\n
+[control_plane_nodes]\ncontrol-1 physical_vm=vm2\n[etcd_nodes]\netcd-1 physical_vm=vm2\n[worker_nodes]\nworker-1 physical_vm=vm1\n";
+
+fn prepared(more: &str) -> Result<Vec<String>, String> {
+    with_tasks(more, |tasks| {
+        tasks
+            .iter()
+            .map(|task| format!("{} [{}] {:?}", task.name(), task.resource().kind(), task.questions()))
+            .collect()
+    })
+}
+
+/// What `see` makes of the role's tasks.
+fn with_tasks<T>(more: &str, see: impl Fn(&[Task]) -> T) -> Result<T, String> {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("hosts.ini");
+    std::fs::write(&path, format!("{INI}{more}")).expect("written");
+    let loaded = load(&LoadOptions {
+        sources: vec![path.to_string_lossy().into_owned()],
+        ..LoadOptions::default()
+    });
+    assert!(!loaded.diagnostics.has_errors(), "{:?}", loaded.diagnostics);
+    let inventory = Arc::new(loaded.inventory);
+    let vars = host_vars(&inventory, false);
+    let play = Play::on_deployment_node("Verify").serving("physical_vms").role(Verify);
+    let playbook = Playbook::new("verify", "verify").play(play);
+    prepare(&[playbook], &inventory, &vars, &RunOptions::default(), &|vars, _| {
+        Some(Target::ssh(vars.host().to_string(), "127.0.0.1", "ubuntu"))
+    })
+    .map(|ready| {
+        let (_, part) = ready.plays()[0].hosts().next().expect("the deployment node");
+        see(part.roles()[0].tasks())
+    })
+    .map_err(|problems| problems.iter().map(ToString::to_string).collect())
+}
+
+#[test]
+fn the_cluster_is_asked_by_its_own_kubeconfig() {
+    let tasks = prepared("").expect("ready");
+    assert_eq!(tasks.len(), 3, "{tasks:?}");
+    for task in &tasks {
+        assert!(
+            task.contains("/home/ubuntu/rancher/mosip/kube_config_cluster.yml"),
+            "{task}"
+        );
+    }
+    let problems = prepared("[all:vars]\nrancher_base_dir=~/rancher\n").expect_err("refused");
+    assert!(problems.contains("an absolute path is wanted"), "{problems}");
+}
+
+#[test]
+fn every_machine_that_carries_a_node_is_waited_for() {
+    let reason = decided("vm1").expect_err("one is missing");
+    assert_eq!(reason, "vm2 is missing");
+    // The spare machine carries none.
+    assert_eq!(decided("vm1 vm2").expect("ready"), "all 2 nodes are ready");
+}
+
+/// What the first task concludes from a cluster with these nodes.
+fn decided(nodes: &str) -> Result<String, String> {
+    let task = with_tasks("", |tasks| tasks[0].clone()).expect("ready");
+    let items: Vec<serde_json::Value> = nodes
+        .split(' ')
+        .map(|name| {
+            serde_json::json!({
+                "metadata": {"name": name}, "status": {"conditions": [{"type": "Ready", "status": "True"}]}
+            })
+        })
+        .collect();
+    let ask = Kubectl::new("/home/ubuntu/rancher/mosip/kube_config_cluster.yml").get(["nodes"]);
+    let answers = testing::objects(Answers::new(), &ask, &serde_json::json!({ "items": items }));
+    match task.resource().decide(&answers) {
+        Ok(Decision::Nothing { reason }) => Ok(reason),
+        Ok(Decision::NotYet { reason }) => Err(reason),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_summary_counts_nodes_by_version_and_pods_by_state() {
+    let kubectl = Kubectl::new("/k");
+    let node = |version: &str| serde_json::json!({"status": {"nodeInfo": {"kubeletVersion": version}}});
+    let nodes = serde_json::json!({ "items": [node("v1.22.9"), node("v1.22.9"), node("v1.22.8")] });
+    let pods = serde_json::json!({ "items": [{"status": {"phase": "Running"}}, {"status": {"phase": "Succeeded"}}] });
+    let answers = testing::objects(Answers::new(), &kubectl.get(["nodes"]), &nodes);
+    let down = testing::down(answers.clone(), &kubectl.get(["pods", "-A"]));
+    let answers = testing::objects(answers, &kubectl.get(["pods", "-A"]), &pods);
+    let summary = role_verify::Summary::new(&kubectl);
+    match summary.decide(&answers) {
+        Ok(Decision::Nothing { reason }) => {
+            assert_eq!(reason, "nodes: 1 v1.22.8, 2 v1.22.9; pods: 1 Running, 1 Succeeded");
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(matches!(summary.decide(&down), Ok(Decision::NotYet { .. })));
+}
