@@ -9,20 +9,42 @@ use mosip_prov_tests::testbed::{Testbed, address};
 use mosip_prov_tests::{rke2, stdout, write};
 
 const RELEASE: &str = "v1.25.16+rke2r2";
+const NEWER: &str = "v1.25.16+rke2r3";
 const DEPLOYMENT: &str = "deployment-node";
 const SERVERS: [&str; 3] = ["vm3", "vm4", "vm5"];
 const AGENT: &str = "vm6";
 const KEPT: &str = "/home/ubuntu/rancher/mosip/rke2-token";
 const KUBECONFIG: &str = "/home/ubuntu/rancher/mosip/kube_config_cluster.yml";
 
-/// An inventory of three servers, and an agent when there is one.
-fn inventory(testbed: &Testbed, folder: &Path, artifacts: &Path, agent: Option<&str>) -> PathBuf {
-    let all = || SERVERS.into_iter().chain(agent);
-    let machines: String = all()
+/// Which machines carry what.
+struct Layout<'a> {
+    control: &'a [&'a str],
+    etcd: &'a [&'a str],
+    workers: &'a [&'a str],
+}
+
+/// Three servers that carry everything.
+const THREE: Layout<'_> = Layout {
+    control: &SERVERS,
+    etcd: &SERVERS,
+    workers: &SERVERS,
+};
+/// The same with an agent.
+const FOUR: Layout<'_> = Layout {
+    workers: &["vm3", "vm4", "vm5", AGENT],
+    ..THREE
+};
+
+fn inventory(testbed: &Testbed, folder: &Path, artifacts: &Path, release: &str, layout: &Layout<'_>) -> PathBuf {
+    let all = [layout.control, layout.etcd, layout.workers].concat();
+    let all: std::collections::BTreeSet<&str> = all.into_iter().collect();
+    let machines: String = all
+        .iter()
         .map(|host| format!("{host} ansible_host={}\n", address(host)))
         .collect();
-    let carried = |group: &str, hosts: &mut dyn Iterator<Item = &str>| -> String {
+    let carried = |group: &str, hosts: &[&str]| -> String {
         let lines: String = hosts
+            .iter()
             .map(|host| format!("{group}-{host} physical_vm={host} node_ip={}\n", address(host)))
             .collect();
         format!("[{group}_nodes]\n{lines}\n")
@@ -33,11 +55,11 @@ fn inventory(testbed: &Testbed, folder: &Path, artifacts: &Path, agent: Option<&
         format!(
             "[deployment]\n{DEPLOYMENT} ansible_host={}\n\n[physical_vms]\n{machines}\n{}{}{}\
              [all:vars]\nansible_user=ubuntu\nansible_ssh_private_key_file={}\nansible_host_key_checking=False\n\
-             cluster_distribution=rke2\nrke2_version={RELEASE}\nrke2_artifact_path={}\n",
+             cluster_distribution=rke2\nrke2_version={release}\nrke2_artifact_path={}\n",
             address(DEPLOYMENT),
-            carried("control_plane", &mut SERVERS.into_iter()),
-            carried("etcd", &mut SERVERS.into_iter()),
-            carried("worker", &mut all()),
+            carried("control_plane", layout.control),
+            carried("etcd", layout.etcd),
+            carried("worker", layout.workers),
             testbed.key().display(),
             artifacts.display(),
         ),
@@ -122,15 +144,16 @@ impl Site<'_> {
 #[test]
 #[ignore = "needs the testbed"]
 fn servers_join_one_by_one_and_agents_after_them() {
-    let testbed = Testbed::get();
-    testbed.reset(&[DEPLOYMENT, "vm3", "vm4", "vm5", AGENT]);
+    let hosts = [DEPLOYMENT, "vm3", "vm4", "vm5", AGENT];
+    let testbed = Testbed::of(&hosts);
+    testbed.reset(&hosts);
     let folder = tempfile::tempdir().expect("a folder");
     testbed.copy_inventory(folder.path());
     let artifacts = rke2::artifacts(folder.path(), RELEASE);
     let mut site = Site {
         testbed: &testbed,
         program: Program::new(),
-        inventory: inventory(&testbed, folder.path(), &artifacts, None),
+        inventory: inventory(&testbed, folder.path(), &artifacts, RELEASE, &THREE),
         folder: folder.path().join("inventory"),
     };
 
@@ -175,6 +198,9 @@ fn servers_join_one_by_one_and_agents_after_them() {
         "server vm4\nserver vm5"
     );
     assert_eq!(site.nodes(), ["vm3 True", "vm4 True", "vm5 True"]);
+    let workers = "kubectl get nodes -l node-role.kubernetes.io/worker=true -o name";
+    let workers = stdout(testbed.ssh("ubuntu", DEPLOYMENT).arg(workers));
+    assert_eq!(workers, "node/vm3\nnode/vm4\nnode/vm5", "by ~/.kube/config");
     // The MTU of the chart's manifest reached the network plugin.
     assert!(
         site.root("vm4", "cat /etc/cni/net.d/10-canal.conflist")
@@ -193,7 +219,7 @@ fn servers_join_one_by_one_and_agents_after_them() {
     eprintln!("the deployment node took {} exchanges", second.exchanges(DEPLOYMENT));
 
     // A node that is added joins alone, with the same token, and nobody else is touched.
-    site.inventory = inventory(&testbed, folder.path(), &artifacts, Some(AGENT));
+    site.inventory = inventory(&testbed, folder.path(), &artifacts, RELEASE, &FOUR);
     let joined = site.run(&["--limit", AGENT]).expect(0);
     // The first server is asked for its kubeconfig; nothing else is done there.
     for host in joined.hosts() {
@@ -276,4 +302,76 @@ fn servers_join_one_by_one_and_agents_after_them() {
     );
     assert_eq!(site.began("vm4", "rke2-server"), vm4);
     site.run(&again).expect(0).unchanged();
+
+    // Another release: all machines run it afterwards.
+    let newer = rke2::artifacts(&folder.path().join("newer"), NEWER);
+    site.inventory = inventory(&testbed, folder.path(), &newer, NEWER, &FOUR);
+    let upgraded = site.run(&again).expect(0);
+    eprintln!(
+        "another release on four machines took {:.1} s",
+        upgraded.took.as_secs_f64()
+    );
+    for (host, unit) in SERVERS
+        .map(|host| (host, "rke2-server"))
+        .into_iter()
+        .chain([(AGENT, "rke2-agent")])
+    {
+        let runs =
+            format!("readlink /proc/$(systemctl show -p MainPID --value {unit})/exe; rke2 --version | head -n 1");
+        assert_eq!(
+            site.root(host, &runs),
+            format!("/usr/local/bin/rke2\nrke2 version {NEWER} (stand-in)"),
+            "{host}"
+        );
+        assert_eq!(
+            site.root(host, &format!("systemctl show -p NRestarts --value {unit}")),
+            "0",
+            "{host}"
+        );
+    }
+    site.run(&again).expect(0).unchanged();
+    assert_eq!(site.nodes(), ["vm3 True", "vm4 True", "vm5 True", "vm6 True"]);
+}
+
+#[test]
+#[ignore = "needs the testbed"]
+fn etcd_may_have_machines_of_its_own() {
+    let hosts = [DEPLOYMENT, "vm3", "vm4", "vm5"];
+    let testbed = Testbed::of(&hosts);
+    testbed.reset(&hosts);
+    let folder = tempfile::tempdir().expect("a folder");
+    testbed.copy_inventory(folder.path());
+    let artifacts = rke2::artifacts(folder.path(), RELEASE);
+    // The first machine of the inventory cannot make the cluster: it has no etcd.
+    let layout = Layout {
+        control: &["vm3"],
+        etcd: &["vm4"],
+        workers: &["vm5"],
+    };
+    let site = Site {
+        testbed: &testbed,
+        program: Program::new(),
+        inventory: inventory(&testbed, folder.path(), &artifacts, RELEASE, &layout),
+        folder: folder.path().join("inventory"),
+    };
+    site.run(&[]).expect(0);
+    assert_eq!(
+        site.root("vm4", "cat /var/lib/rancher/rke2/server/db/joins"),
+        "server vm3\nagent vm5"
+    );
+    assert_eq!(testbed.stat("vm4", "/etc/rancher/rke2/rke2.yaml"), "absent");
+    assert_eq!(testbed.stat("vm4", "/var/lib/rancher/rke2/server/manifests"), "absent");
+    assert!(
+        site.root("vm3", "cat /etc/rancher/rke2/config.yaml")
+            .contains("disable-etcd: true")
+    );
+    for (host, unit) in [("vm3", "rke2-server"), ("vm4", "rke2-server"), ("vm5", "rke2-agent")] {
+        assert_eq!(
+            site.root(host, &format!("systemctl show -p NRestarts --value {unit}")),
+            "0",
+            "{host}"
+        );
+    }
+    assert_eq!(site.nodes(), ["vm3 True", "vm4 True", "vm5 True"]);
+    site.run(&[]).expect(0).unchanged();
 }

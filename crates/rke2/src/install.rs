@@ -86,7 +86,7 @@ impl Installed {
              *) echo \"the archive holds another release: $v\" >&2; exit 1 ;;\nesac\n\
              for f in \"$d\"/lib/systemd/system/*; do\n\
              install -D -m 0644 -- \"$f\" \"{PREFIX}/lib/systemd/system/${{f##*/}}\" || exit\ndone\n\
-             if [ -d \"$d/share\" ]; then cp -R -- \"$d/share/.\" {PREFIX}/share/ || exit; fi\n\
+             if [ -d \"$d/share\" ]; then cp -R --remove-destination -- \"$d/share/.\" {PREFIX}/share/ || exit; fi\n\
              for f in \"$d\"/bin/*; do\n\
              [ \"${{f##*/}}\" = rke2 ] || install -m 0755 -- \"$f\" \"{PREFIX}/bin/${{f##*/}}\" || exit\ndone\n\
              chmod 0755 \"$d/bin/rke2\" && mv -f -- \"$d/bin/rke2\" {PROGRAM} || exit\n\

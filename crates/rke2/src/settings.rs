@@ -110,6 +110,8 @@ pub struct Settings {
     pub api: String,
     /// How long a node may take to come up.
     pub start_timeout: Duration,
+    /// What imports the cluster into Rancher: the URL, and how long that may take.
+    pub import: Option<(String, Duration)>,
 }
 
 /// Reads variables of one host and collects what is wrong.
@@ -334,6 +336,22 @@ impl Reader<'_> {
         labels
     }
 
+    fn import(&mut self, flavor: Flavor) -> Option<(String, Duration)> {
+        let name = "rancher_import_url";
+        let (url, seconds) = (self.text(name), self.number("rancher_import_timeout", 1..=86_400));
+        if flavor != Flavor::Main || url.is_empty() {
+            return None;
+        }
+        if !(url.starts_with("https://") || url.starts_with("http://")) || url.contains(char::is_whitespace) {
+            self.error(
+                name,
+                format!("{name} is no URL"),
+                "give the one that Rancher shows, such as https://rancher.example.org/v3/import/….yaml; empty: no import",
+            );
+        }
+        Some((url, Duration::from_secs(seconds.into())))
+    }
+
     fn token(&mut self, deployment_node: &str, folder: &str) -> TokenFrom {
         let name = "rke2_token";
         let secret = self
@@ -388,6 +406,7 @@ impl Settings {
             registration: r.host("rke2_registration_address", first.inner_address()),
             api: r.host("rke2_api_address", &api.address),
             start_timeout: Duration::from_secs(r.number("rke2_start_timeout", 1..=86_400).into()),
+            import: r.import(flavor),
             release: release?,
             name,
             folder,

@@ -1,8 +1,16 @@
-//! The deployment node's own part in a cluster that RKE2 builds: the token, before; the kubeconfig, after.
+//! The deployment node's own part in a cluster that RKE2 builds: the token, before; kubeconfig, nodes, pods and the import
+//! into Rancher, after.
 
 mod kubeconfig;
+mod labels;
 
 pub use kubeconfig::{Fetched, readable_from};
+pub use labels::WorkerLabels;
+
+use mosip_prov_cluster::import::{AGENT, NAMESPACE};
+use mosip_prov_cluster::{
+    DeploymentReady, ImportReachable, Kubectl, MergedKubeconfig, NodesReady, PodsSettled, RancherImport,
+};
 
 use mosip_prov_resources::diagnostic::Diagnostics;
 use mosip_prov_resources::{Role, RoleContext, RoleTasks, RunAs, Task};
@@ -10,6 +18,10 @@ use mosip_prov_rke2::{Around, DEFAULTS, Distribution, Flavor, KeptToken, Setting
 
 /// The tag of what builds the cluster.
 pub const CLUSTER: &str = "cluster";
+/// The tag of what is only looked at.
+const VERIFY: &str = "verify";
+/// The tag of what imports the cluster into Rancher.
+const IMPORT: &str = "import";
 
 /// The cluster as it is described, when RKE2 builds it; `None` when it does not, or something is wrong, which `problems`
 /// then has.
@@ -37,9 +49,16 @@ impl Rke2Token {
     /// The tasks for the host of `around`. All that is wrong goes into `problems`.
     pub fn tasks_for(self, around: &Around<'_>, problems: &mut Diagnostics) -> RoleTasks {
         let mut made = RoleTasks::default();
-        if let Some((_, settings)) = described(self.flavor, around, problems)
-            && let TokenFrom::Kept { path, .. } = settings.token
-        {
+        let Some((_, settings)) = described(self.flavor, around, problems) else {
+            return made;
+        };
+        if let Some((url, _)) = &settings.import {
+            // Named before the cluster is touched.
+            let reachable = ImportReachable::new(&kubectl(&settings), url.as_str());
+            made.tasks
+                .push(Task::new("See that the import URL answers", reachable).tag(IMPORT));
+        }
+        if let TokenFrom::Kept { path, .. } = settings.token {
             let name = "Keep the token by which nodes join the cluster";
             made.tasks.push(Task::new(name, KeptToken::at(path)).tag(CLUSTER));
         }
@@ -65,10 +84,14 @@ impl Role for Rke2Token {
     }
 }
 
+fn kubectl(settings: &Settings) -> Kubectl {
+    Kubectl::new(format!("{}/{KUBECONFIG_NAME}", settings.folder))
+}
+
 /// The name of the kubeconfig in the cluster's folder, as RKE 1 calls it.
 pub const KUBECONFIG_NAME: &str = "kube_config_cluster.yml";
 
-/// The role `rke2-cluster`: the kubeconfig, brought from a server.
+/// The role `rke2-cluster`: the kubeconfig, brought from a server; nodes and pods, waited for; the import into Rancher.
 #[derive(Debug, Clone, Copy)]
 pub struct Rke2Cluster {
     flavor: Flavor,
@@ -89,19 +112,43 @@ impl Rke2Cluster {
         let Some(server) = topology.api_server() else {
             return made;
         };
-        let path = format!("{}/{KUBECONFIG_NAME}", settings.folder);
-        let kubeconfig = Fetched::new(
-            path,
+        let kubectl = kubectl(&settings);
+        let fetched = Fetched::new(
+            kubectl.kubeconfig(),
             server.name.as_str(),
             settings.api.as_str(),
             settings.name.as_str(),
         );
-        let (server, questions) = kubeconfig.consulted();
-        made.tasks.push(
-            Task::new("Bring the kubeconfig of the cluster", kubeconfig)
+        let (server, questions) = fetched.consulted();
+        let addresses = topology.machines.iter().filter(|m| m.roles.control_plane);
+        let merged = MergedKubeconfig::new(kubectl.kubeconfig(), settings.name.as_str())
+            .of_addresses(addresses.map(|m| m.address.as_str()).chain([settings.api.as_str()]));
+        let all = topology.machines.iter().map(|m| m.name.as_str());
+        let workers = topology
+            .machines
+            .iter()
+            .filter(|m| m.roles.worker)
+            .map(|m| m.name.as_str());
+        made.tasks.extend([
+            Task::new("Bring the kubeconfig of the cluster", fetched)
                 .consult(server, RunAs::User("root".into()), questions)
                 .tag(CLUSTER),
-        );
+            Task::new("Add the cluster to ~/.kube/config", merged).tag(CLUSTER),
+            Task::new("See that all nodes are ready", NodesReady::new(&kubectl, all))
+                .tag(CLUSTER)
+                .tag(VERIFY),
+            Task::new("Show which nodes are workers", WorkerLabels::new(&kubectl, workers)).tag(CLUSTER),
+            Task::new("See that no pod is still starting", PodsSettled::new(&kubectl))
+                .tag(CLUSTER)
+                .tag(VERIFY),
+        ]);
+        if let Some((url, timeout)) = settings.import {
+            let agent = DeploymentReady::new(&kubectl, NAMESPACE, AGENT).for_at_most(timeout);
+            made.tasks.extend([
+                Task::new("Import the cluster into Rancher", RancherImport::new(&kubectl, url)).tag(IMPORT),
+                Task::new("Wait for Rancher's agent", agent).tag(IMPORT),
+            ]);
+        }
         made
     }
 }
@@ -112,7 +159,7 @@ impl Role for Rke2Cluster {
     }
 
     fn summary(&self) -> &str {
-        "the kubeconfig of an RKE2 cluster on the deployment node"
+        "an RKE2 cluster as the deployment node sees it: kubeconfig, nodes, pods, import into Rancher"
     }
 
     fn defaults(&self) -> &'static str {

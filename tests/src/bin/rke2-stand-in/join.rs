@@ -89,6 +89,9 @@ impl Cluster {
         if is_first_api {
             api.clone_from(&own);
         }
+        if let Some(folder) = self.log.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
         let mut log = std::fs::OpenOptions::new().create(true).append(true).open(&self.log)?;
         writeln!(log, "{role} {}", text("name"))?;
         Ok(json!({"files": self.files, "mtu": self.mtu, "api": api.clone(), "api_is_yours": is_first_api}))

@@ -9,7 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 const DATA: &str = "/var/lib/rancher/rke2";
@@ -144,6 +144,10 @@ pub fn server(config: &Config) -> Outcome {
     ready()?;
     std::thread::scope(|scope| {
         scope.spawn(|| cluster.answer(&listener));
+        if api.is_none() {
+            // A first server without an API is a node once another has brought one.
+            scope.spawn(|| late_kubelet(config, &labels, &cluster));
+        }
         watch(children)
     })
 }
@@ -291,6 +295,21 @@ fn kubelet(config: &Config, labels: &[String], api: &str, pki: &str, mtu: &str) 
         command.args(["--label", label]);
     }
     Ok(command.spawn()?)
+}
+
+fn late_kubelet(config: &Config, labels: &[String], cluster: &Cluster) {
+    loop {
+        let api = cluster.api.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(api) = api {
+            if let Err(error) =
+                kubelet(config, labels, &api, "server/tls", &cluster.mtu).and_then(|child| watch(vec![child]))
+            {
+                eprintln!("level=error msg=\"{error}\"");
+            }
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(200));
+    }
 }
 
 /// The address of this machine on the way to `api`.
