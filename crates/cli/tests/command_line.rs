@@ -232,6 +232,15 @@ fn playbooks_are_listed() {
     let (code, out, err) = ended(folder.path(), &["playbooks"]);
     assert_eq!((code, err.as_str()), (0, ""));
     assert!(out.lines().any(|line| line.starts_with("deploy-nginx ")), "{out}");
+    // A name a line, first, and then what it does.
+    for line in out.lines() {
+        let (name, summary) = line.split_once("  ").unwrap_or_else(|| panic!("{line}"));
+        assert!(
+            name.starts_with(|c: char| c.is_ascii_lowercase()) && !name.contains(' '),
+            "{line}"
+        );
+        assert!(summary.trim().contains(' '), "{line}");
+    }
 }
 
 #[test]

@@ -16,20 +16,12 @@ pub fn playbooks(look: &Look) -> Exit {
     let all = mosip_prov::playbooks::all();
     let columns = all.iter().map(|p| width(&p.name)).max().unwrap_or(0);
     let paint = Paint::new(look.color_out);
-    let mut lines = Vec::new();
-    for playbook in &all {
+    // A name a line, first: scripts read it. What a playbook does in order is said by `tasks`.
+    let lines = all.iter().map(|playbook| {
         let name = paint.tone(Tone::Strong, &pad(&playbook.name, columns));
-        lines.push(format!("{name}  {}", playbook.summary));
-        for play in &playbook.plays {
-            let roles: Vec<&str> = play.roles.iter().map(|entry| entry.role.name()).collect();
-            lines.push(format!(
-                "{}  {}",
-                " ".repeat(columns),
-                paint.tone(Tone::Faint, &format!("{} -> {}", play.hosts, roles.join(", ")))
-            ));
-        }
-    }
-    say(&lines.join("\n"))
+        format!("{name}  {}", playbook.summary)
+    });
+    say(&lines.collect::<Vec<_>>().join("\n"))
 }
 
 /// `tasks`.
