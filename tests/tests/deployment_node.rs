@@ -200,17 +200,25 @@ fn a_bare_machine_gets_its_tools_and_is_then_left_alone() {
 
     // What is not what was said, and what is not there, replaces nothing; what came before stays.
     let right = sum(&folder.path().join("rke"));
-    write(&vars, all.replace(&right, &"0".repeat(64)));
+    write(&vars, all.replace(&right, &"a".repeat(64)));
     let wrong = run(&testbed, &program, &vars, &["--tags", "tools"]).expect(2);
     let failure = wrong.failure();
     assert!(
-        failure.contains(&right) && failure.contains(&"0".repeat(64)),
+        failure.contains(&right) && failure.contains(&"a".repeat(64)),
         "{failure}"
     );
-    assert_eq!(
-        on_host("ls -A /usr/local/bin | grep -v '^\\.\\?kubectl' | paste -s"),
-        "helm\tistioctl\tterraform"
-    );
+    for (tool, is) in [
+        ("helm", "755 root:root regular file"),
+        ("terraform", "755 root:root regular file"),
+        ("rke", "absent"),
+    ] {
+        assert_eq!(
+            testbed.stat(DEPLOYMENT, &format!("/usr/local/bin/{tool}")),
+            is,
+            "{tool}"
+        );
+    }
+    assert_eq!(on_host("ls -A /usr/local/bin | grep -c mosip-prov-part || true"), "0");
     let ranges = files.ranges("helm.tar.gz");
     assert!(
         ranges.len() == 2 && ranges[0].is_empty() && ranges[1].ends_with('-'),

@@ -4,6 +4,7 @@
 mod apt_upgrade;
 mod checks;
 mod deploy_all;
+mod deploy_istio;
 mod deploy_nginx;
 mod deploy_rancher;
 mod deploy_rancher_obs_nginx;
@@ -22,6 +23,7 @@ pub fn all() -> Vec<Playbook> {
         deploy_rancher_obs_nginx::playbook(),
         deploy_rancher::playbook(),
         deploy_nginx::playbook(),
+        deploy_istio::playbook(),
         deploy_all::playbook(),
     ]
 }

@@ -182,7 +182,7 @@ impl Reader<'_> {
         }
         if !is_sha256(&text) {
             let message = format!("{name} is {text:?}, which is no SHA-256");
-            self.error(name, message, "give the 64 hexadecimal digits that sha256sum prints");
+            self.error(name, message, "give the 64 hexadecimal digits that sha256sum prints, between quotes: YAML takes digits alone for a number");
         }
         Some(text)
     }
