@@ -60,7 +60,7 @@ fn peer_file(testbed: &Testbed, path: &str) -> String {
 #[test]
 #[ignore = "needs the testbed"]
 fn the_docker_backend_serves_a_client_and_is_then_left_alone() {
-    let testbed = Testbed::get();
+    let testbed = Testbed::of(&[HOST, "vm1"]);
     testbed.reset(&[HOST]);
     let inventory = inventory(&testbed);
     let program = Program::new();
@@ -150,7 +150,7 @@ fn the_docker_backend_serves_a_client_and_is_then_left_alone() {
 #[test]
 #[ignore = "needs the testbed"]
 fn each_setting_of_the_docker_backend_has_its_effect() {
-    let testbed = Testbed::get();
+    let testbed = Testbed::of(&[HOST, "vm1"]);
     let inventory = inventory(&testbed);
     let program = Program::new();
     program
@@ -249,7 +249,7 @@ fn each_setting_of_the_docker_backend_has_its_effect() {
 #[test]
 #[ignore = "needs the testbed"]
 fn an_image_that_does_not_work_leaves_the_one_that_did() {
-    let testbed = Testbed::get();
+    let testbed = Testbed::of(&[HOST, "vm1"]);
     let inventory = inventory(&testbed);
     let program = Program::new();
     program.run(&words(&inventory, &[])).expect(0);
@@ -278,7 +278,7 @@ fn an_image_that_does_not_work_leaves_the_one_that_did() {
 #[test]
 #[ignore = "needs the testbed"]
 fn the_native_backend_takes_over_and_peers_come_and_go_without_a_restart() {
-    let testbed = Testbed::get();
+    let testbed = Testbed::of(&[HOST, "vm1"]);
     let inventory = inventory(&testbed);
     let program = Program::new();
     let native = |more: &[&str]| {
