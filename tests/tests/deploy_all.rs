@@ -1,7 +1,7 @@
 //! `deploy-all`: everything is seen to before the first change.
 
 use mosip_prov_tests::program::Program;
-use mosip_prov_tests::testbed::{NGINX, Testbed};
+use mosip_prov_tests::testbed::{DEPLOYMENT, NGINX, Testbed};
 
 /// A listener on all addresses of the front's host; gone when this goes, with nginx as it was before.
 struct Squatter<'t> {
@@ -86,4 +86,31 @@ fn the_checks_cost_a_prepared_machine_no_round_trip() {
         let exchanges = again.exchanges(host);
         assert!(exchanges <= 2, "{host} took {exchanges} exchanges\n{}", again.shown());
     }
+}
+
+#[test]
+#[ignore = "needs the testbed"]
+fn a_tool_of_the_wrong_version_ends_the_run_before_any_machine_is_asked() {
+    let testbed = Testbed::get();
+    let inventory = testbed.deploy_inventory();
+    let words = ["run", "deploy-all", "-f", "12", "-e", "istio_version=9.9.9", "-i"];
+    let words = [&words[..], &[inventory.to_str().expect("UTF-8")]].concat();
+    let ran = Program::new().run(&words).expect(2);
+    let failure = ran.failure();
+    assert!(
+        failure.contains("istioctl") && failure.contains("exactly 9.9.9 is needed"),
+        "{failure}"
+    );
+    assert!(
+        failure.contains("`mosip-prov run deployment-node` installs it"),
+        "{failure}"
+    );
+    for host in ran.hosts() {
+        assert_eq!(ran.count(&host, "changed"), 0, "{host}\n{}", ran.shown());
+        if host != DEPLOYMENT {
+            assert_eq!(ran.exchanges(&host), 0, "{host}\n{}", ran.shown());
+        }
+    }
+    // kubectl, of the distribution, will do.
+    assert_eq!(ran.count(DEPLOYMENT, "ok"), 1, "{}", ran.shown());
 }

@@ -1,6 +1,6 @@
 //! `deploy-all`: the main cluster from machines to Istio, with everything seen to before the first change.
 
-use crate::{deploy_nginx, deploy_rancher};
+use crate::{deploy_istio, deploy_nginx, deploy_rancher};
 use mosip_prov_engine::{Play, Playbook};
 use role_ready::{Ready, ReadyTools};
 use role_rke_node::RkeNodeChecks;
@@ -36,7 +36,11 @@ pub(crate) fn playbook() -> Playbook {
             .max_fail_percentage(0)
             .role(RkeNodeChecks),
     );
-    for stage in [deploy_rancher::playbook(), deploy_nginx::playbook()] {
+    for stage in [
+        deploy_rancher::playbook(),
+        deploy_nginx::playbook(),
+        deploy_istio::playbook(),
+    ] {
         playbook.checks.extend(stage.checks);
         playbook
             .plays

@@ -342,6 +342,7 @@ fn deploy_all_sees_to_everything_before_its_first_change() {
     assert_eq!(at("See that the deployment node has its tools"), 0);
     assert!(at("See that the nodes can be prepared") < at("Prepare the nodes"));
     assert!(at("Prepare the nodes") < at("Deploy the MOSIP front"));
+    assert!(at("Deploy the MOSIP front") < at("Deploy Istio"));
     assert_eq!(at("Verify the cluster"), plays.len() - 1);
     for (name, hosts) in [
         ("See that the deployment node has its tools", &["localhost"][..]),

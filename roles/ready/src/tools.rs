@@ -16,7 +16,8 @@ pub enum Wanted {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tool {
     name: &'static str,
-    /// Prints its version somewhere in its output, and asks no server.
+    /// Prints its version somewhere in its output, and asks no server. A session without a terminal may lack folders of
+    /// the PATH.
     script: &'static str,
     wanted: Wanted,
     how_to_get: String,
@@ -28,7 +29,7 @@ impl Tool {
         Self {
             name: "kubectl",
             // `--short` is gone since 1.28, and before it the plain form prints Go's syntax; both have GitVersion in YAML.
-            script: "command -v kubectl >/dev/null || exit 127; kubectl version --client -o yaml 2>/dev/null | grep -m 1 gitVersion",
+            script: "PATH=\"$PATH:/usr/local/bin:/snap/bin\"; command -v kubectl >/dev/null || exit 127; kubectl version --client -o yaml 2>/dev/null | grep -m 1 gitVersion",
             wanted: Wanted::AtLeast(major, minor),
             how_to_get: "`mosip-prov run deployment-node` installs it".into(),
         }
@@ -38,7 +39,7 @@ impl Tool {
     pub fn istioctl(version: String) -> Self {
         Self {
             name: "istioctl",
-            script: "command -v istioctl >/dev/null || exit 127; istioctl version --remote=false 2>/dev/null",
+            script: "PATH=\"$PATH:/usr/local/bin:/snap/bin\"; command -v istioctl >/dev/null || exit 127; istioctl version --remote=false 2>/dev/null",
             how_to_get: format!(
                 "`mosip-prov run deployment-node` installs it, or take istioctl-{version}-linux-amd64.tar.gz from the \
                  project's release page and put istioctl into /usr/local/bin"
