@@ -23,7 +23,7 @@ fn still_serves(testbed: &Testbed) {
 #[test]
 #[ignore = "needs the testbed"]
 fn a_candidate_that_nginx_rejects_replaces_nothing() {
-    let testbed = Testbed::get();
+    let testbed = Testbed::of(&[NGINX, "vm4", "vm5", "vm6"]);
     let inventory = testbed.inventory();
     let inventory = inventory.to_str().expect("UTF-8");
     let program = Program::new();
@@ -61,7 +61,7 @@ fn a_candidate_that_nginx_rejects_replaces_nothing() {
 #[test]
 #[ignore = "needs the testbed"]
 fn a_wrong_node_address_is_found_before_or_by_nginx() {
-    let testbed = Testbed::get();
+    let testbed = Testbed::of(&[NGINX, "vm4", "vm5", "vm6"]);
     let folder = tempfile::tempdir().expect("a folder");
     let inventory = testbed.copy_inventory(folder.path());
     let program = Program::new();
@@ -104,7 +104,7 @@ fn a_wrong_node_address_is_found_before_or_by_nginx() {
 #[test]
 #[ignore = "needs the testbed"]
 fn a_key_that_does_not_fit_never_reaches_the_proxy() {
-    let testbed = Testbed::get();
+    let testbed = Testbed::of(&[NGINX, "vm4", "vm5", "vm6"]);
     let folder = tempfile::tempdir().expect("a folder");
     let inventory = testbed.copy_inventory(folder.path());
     let files = folder.path().join("inventory/files/nginx");
@@ -157,7 +157,7 @@ fn deploy_unchecked(inventory: &std::path::Path) -> mosip_prov::RunReport {
 #[test]
 #[ignore = "needs the testbed"]
 fn the_first_original_is_kept_for_good() {
-    let testbed = Testbed::get();
+    let testbed = Testbed::of(&[NGINX, "vm4", "vm5", "vm6"]);
     let inventory = testbed.inventory();
     let inventory = inventory.to_str().expect("UTF-8");
     Program::new().run(&["run", "deploy-nginx", "-i", inventory]).expect(0);

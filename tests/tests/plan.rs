@@ -7,7 +7,7 @@ use mosip_prov_tests::testbed::{NGINX, Testbed};
 #[test]
 #[ignore = "needs the testbed"]
 fn plan_lists_the_changes_of_a_fresh_host_and_makes_none() {
-    let testbed = Testbed::get();
+    let testbed = Testbed::of(&[NGINX]);
     testbed.reset(&[NGINX]);
     let inventory = testbed.inventory();
     let inventory = inventory.to_str().expect("UTF-8");

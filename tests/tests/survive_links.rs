@@ -202,8 +202,8 @@ fn a_host_that_is_rebooted_during_an_installation() {
 #[test]
 #[ignore = "needs the testbed"]
 fn two_hundred_files_over_a_long_way_take_few_exchanges() {
-    let testbed = Testbed::get();
     let hosts = ["vm1", "vm2", "vm3", "vm4", "vm5", "vm6"];
+    let testbed = Testbed::of(&hosts);
     let controller = Controller::small(&testbed);
     let one_way = Duration::from_millis(13);
     let proxies = hosts.map(|host| DelayingProxy::start(&format!("{}:22", address(host)), one_way));
