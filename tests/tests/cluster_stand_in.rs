@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use mosip_prov_tests::cluster::{self, ImportServer, Rke, Tool};
 use mosip_prov_tests::shown;
+use mosip_prov_tests::stand_in::StandIns;
 use mosip_prov_tests::testbed::{DEPLOYMENT, Testbed, address};
 use serde_json::json;
 
@@ -17,6 +18,7 @@ const NODES: [(&str, &str); 3] = [
     ("vm6", "worker"),
 ];
 const NAMES: [&str; 3] = ["vm4", "vm5", "vm6"];
+const HOSTS: [&str; 4] = [DEPLOYMENT, "vm4", "vm5", "vm6"];
 
 fn cluster_yml(nodes: &[(&str, &str)]) -> String {
     let nodes: String = nodes
@@ -75,8 +77,8 @@ fn began(testbed: &Testbed, host: &str) -> String {
 #[test]
 #[ignore = "needs the testbed"]
 fn a_cluster_is_built_changed_and_survives_what_befalls_its_hosts() {
-    let testbed = Testbed::get();
-    testbed.reset(&[&NAMES[..], &[DEPLOYMENT]].concat());
+    let testbed = Testbed::of(&HOSTS);
+    testbed.reset(&HOSTS);
     let tool = cluster::tool_on(&testbed, DEPLOYMENT, "rke", "v1.3.10");
     let rke = Rke::in_folder(&testbed, DEPLOYMENT, FOLDER);
     rke.write("cluster.yml", &cluster_yml(&NODES));
@@ -96,6 +98,15 @@ fn a_cluster_is_built_changed_and_survives_what_befalls_its_hosts() {
     );
     failed(&done, "Failed to dial to Docker");
     cluster::install_docker(&testbed, &NAMES);
+
+    // Nor where something else has the API server's port.
+    {
+        let _other = StandIns::start(&testbed, &["vm5"], &["6443"]);
+        failed(
+            &rke.up(&tool),
+            "on host [10.61.0.15]: listen tcp 0.0.0.0:6443: bind: address already in use",
+        );
+    }
 
     // Killed in the midst, it goes on where it was.
     rke.pause("controlplane", 60_000);
@@ -188,7 +199,7 @@ fn a_cluster_is_built_changed_and_survives_what_befalls_its_hosts() {
 #[test]
 #[ignore = "needs the testbed"]
 fn what_rke_refuses_is_refused() {
-    let testbed = Testbed::get();
+    let testbed = Testbed::of(&[DEPLOYMENT]);
     let tool = cluster::tool_on(&testbed, DEPLOYMENT, "rke", "v1.3.9");
     let asked = testbed.root(DEPLOYMENT, &format!("{} --version", tool.path));
     assert_eq!(asked, "rke version v1.3.9");
@@ -221,7 +232,7 @@ fn what_rke_refuses_is_refused() {
 #[test]
 #[ignore = "needs the testbed"]
 fn the_real_kubectl_is_served() {
-    let testbed = Testbed::get();
+    let testbed = Testbed::of(&HOSTS);
     let tool = cluster::tool_on(&testbed, DEPLOYMENT, "rke", "v1.3.10");
     let rke = built(&testbed, &tool);
     let cluster = rke.cluster();
@@ -314,7 +325,7 @@ fn the_real_kubectl_is_served() {
 #[test]
 #[ignore = "needs the testbed"]
 fn istio_comes_with_its_operator() {
-    let testbed = Testbed::get();
+    let testbed = Testbed::of(&HOSTS);
     let tool = cluster::tool_on(&testbed, DEPLOYMENT, "rke", "v1.3.10");
     let rke = built(&testbed, &tool);
     let cluster = rke.cluster();
