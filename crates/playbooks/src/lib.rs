@@ -7,8 +7,10 @@ mod deploy_all;
 mod deploy_istio;
 mod deploy_nginx;
 mod deploy_rancher;
+mod deploy_rancher_obs;
 mod deploy_rancher_obs_nginx;
 mod deployment_node;
+mod rke;
 mod rke2;
 mod wireguard;
 
@@ -20,6 +22,7 @@ pub fn all() -> Vec<Playbook> {
         deployment_node::playbook(),
         apt_upgrade::playbook(),
         wireguard::playbook(),
+        deploy_rancher_obs::playbook(),
         deploy_rancher_obs_nginx::playbook(),
         deploy_rancher::playbook(),
         deploy_nginx::playbook(),
