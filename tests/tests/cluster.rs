@@ -60,14 +60,7 @@ impl<'t> Site<'t> {
 
     fn run(&self, count: usize, more: &[&str]) -> Ran {
         let inventory = self.inventory(count);
-        let words = [
-            "run",
-            "deploy-rancher",
-            "-i",
-            inventory.to_str().expect("UTF-8"),
-            "--skip-tags",
-            "packages",
-        ];
+        let words = ["run", "deploy-rancher", "-i", inventory.to_str().expect("UTF-8")];
         self.program.run(&[&words, more].concat())
     }
 
@@ -199,14 +192,7 @@ fn a_build_that_broke_off_goes_on() {
         rke.pause(stage, 3000);
         testbed.root(DEPLOYMENT, &format!("rm -f {FOLDER}/cluster.yml.built"));
         let inventory = site.inventory(2);
-        let words = [
-            "run",
-            "deploy-rancher",
-            "-i",
-            inventory.to_str().expect("UTF-8"),
-            "--skip-tags",
-            "packages",
-        ];
+        let words = ["run", "deploy-rancher", "-i", inventory.to_str().expect("UTF-8")];
         let mut child = site.program.start(&words);
         let began = site.program.wait_for_event(Duration::from_secs(120), |event| {
             event["type"] == "task_started" && event["task"] == "Build the cluster"
