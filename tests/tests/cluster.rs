@@ -146,11 +146,10 @@ fn the_main_cluster_is_built_once_and_changed_when_it_is_described_otherwise() {
 
     let second = site.run(2, &["-e", &url]).expect(0).unchanged();
     for host in second.hosts() {
-        assert!(
-            second.exchanges(&host) <= 2,
-            "{host} took {} exchanges",
-            second.exchanges(&host)
-        );
+        // The deployment node is asked as its user and, for /usr/local/bin, as root.
+        let most = if host == DEPLOYMENT { 3 } else { 2 };
+        let exchanges = second.exchanges(&host);
+        assert!(exchanges <= most, "{host} took {exchanges} exchanges");
     }
     eprintln!("and again {:.2} s", second.took.as_secs_f64());
 
