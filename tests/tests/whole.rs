@@ -52,9 +52,13 @@ impl Sequence {
 
 /// When the services and containers of every host began.
 fn starts(testbed: &Testbed) -> BTreeMap<&'static str, String> {
-    let script = "systemctl show -p Id,ActiveEnterTimestampMonotonic docker containerd nginx wireguard-container | paste -s
+    let script =
+        "systemctl show -p Id,ActiveEnterTimestampMonotonic docker containerd nginx wireguard-container | paste -s
 docker inspect -f '{{.Name}} {{.State.StartedAt}}' $(docker ps -q) 2>/dev/null | sort";
-    all().into_iter().map(|host| (host, testbed.root(host, script))).collect()
+    all()
+        .into_iter()
+        .map(|host| (host, testbed.root(host, script)))
+        .collect()
 }
 
 #[test]
@@ -64,10 +68,7 @@ fn fresh_hosts_become_an_installation_and_are_then_left_alone() {
     testbed.reset(&all());
     let sequence = Sequence::new(&testbed);
     let istioctl = cluster::tool_on(&testbed, DEPLOYMENT, "istioctl", "1.15.0");
-    testbed.root(
-        DEPLOYMENT,
-        &format!("ln -sf {} /usr/local/bin/istioctl", istioctl.path),
-    );
+    testbed.root(DEPLOYMENT, &format!("ln -sf {} /usr/local/bin/istioctl", istioctl.path));
 
     let playbooks = ["wireguard", "deploy-rancher-obs", "deploy-all"];
     for playbook in playbooks {
@@ -85,11 +86,7 @@ fn fresh_hosts_become_an_installation_and_are_then_left_alone() {
         let again = sequence.run(playbook, &[]).expect(0).unchanged();
         for host in again.hosts().iter().filter(|host| *host != DEPLOYMENT) {
             let exchanges = again.exchanges(host);
-            assert!(
-                exchanges <= 2,
-                "{playbook}: {host} took {exchanges}\n{}",
-                again.shown()
-            );
+            assert!(exchanges <= 2, "{playbook}: {host} took {exchanges}\n{}", again.shown());
         }
     }
     assert_eq!(starts(&testbed), before, "something was restarted");
@@ -99,11 +96,7 @@ fn fresh_hosts_become_an_installation_and_are_then_left_alone() {
 
 /// `host` is lost and comes back as a fresh machine: with `--limit` it becomes what it was, and no other is changed.
 fn one_host_comes_back(testbed: &Testbed, sequence: &Sequence, cluster: &Cluster<'_>, host: &str) {
-    let others: Vec<&str> = VMS
-        .into_iter()
-        .chain([NGINX])
-        .filter(|other| *other != host)
-        .collect();
+    let others: Vec<&str> = VMS.into_iter().chain([NGINX]).filter(|other| *other != host).collect();
     let pictures: Vec<Picture> = others.iter().map(|other| Picture::of(testbed, other)).collect();
     let before = starts(testbed);
     testbed.reset(&[host]);
@@ -113,7 +106,11 @@ fn one_host_comes_back(testbed: &Testbed, sequence: &Sequence, cluster: &Cluster
     cluster.wait_ready(&VMS);
     for (other, picture) in others.iter().zip(&pictures) {
         let differences = picture.differences(&Picture::of(testbed, other));
-        assert!(differences.is_empty(), "{other} was changed:\n{}", differences.join("\n"));
+        assert!(
+            differences.is_empty(),
+            "{other} was changed:\n{}",
+            differences.join("\n")
+        );
     }
     let mut after = starts(testbed);
     after.insert("vm5", before["vm5"].clone());
