@@ -72,19 +72,30 @@ fn port(name: &str, port: u16, target: u16, node: u16) -> Value {
 }
 
 /// The port of a node for the health of the gateway that serves at `node`: 521 in place of its last three digits, so that
-/// 30080 has 30521 and 31080 has 31521.
-fn status(node: u16) -> u16 {
-    node / 1000 * 1000 + 521
+/// 30080 has 30521 and 31080 has 31521; the next one where that is `taken`.
+fn status(node: u16, taken: &[u16]) -> u16 {
+    let first = node / 1000 * 1000 + 521;
+    (first..).find(|port| !taken.contains(port)).unwrap_or(first)
 }
 
 fn gateways(ports: &NodePorts) -> Value {
+    let mut taken = vec![
+        ports.public,
+        ports.internal,
+        ports.minio,
+        ports.postgres,
+        ports.activemq,
+    ];
+    let status_public = status(ports.public, &taken);
+    taken.push(status_public);
+    let status_internal = status(ports.internal, &taken);
     let service = |ports: Value| json!({"service": {"type": "NodePort", "ports": ports}});
     json!([
         {
             "name": "istio-ingressgateway",
             "enabled": true,
             "k8s": service(json!([
-                port("status-port", 15021, 15021, status(ports.public)),
+                port("status-port", 15021, 15021, status_public),
                 port("http2", 80, 8080, ports.public),
             ])),
         },
@@ -93,7 +104,7 @@ fn gateways(ports: &NodePorts) -> Value {
             "enabled": true,
             "label": {"istio": "ingressgateway-internal", "app": "istio-ingressgateway-internal"},
             "k8s": service(json!([
-                port("status-port", 15021, 15021, status(ports.internal)),
+                port("status-port", 15021, 15021, status_internal),
                 port("http2", 80, 8080, ports.internal),
                 port("tcp-activemq", 61616, 61616, ports.activemq),
                 port("tcp-postgres", 5432, 5432, ports.postgres),

@@ -196,3 +196,24 @@ fn the_object_says_this_and_nothing_else() {
     assert_eq!(gateways[0].get("label"), None);
     assert_eq!(gateways[1]["label"]["istio"], "ingressgateway-internal");
 }
+
+#[test]
+fn no_two_gateways_open_one_port() {
+    for vars in [
+        "nginx_internal_ingress_nodeport: 30081\n",
+        "nginx_public_ingress_nodeport: 31081\n",
+        "nginx_minio_ingress_nodeport: 30521\n",
+        "nginx_postgres_nodeport: 31521\nnginx_activemq_nodeport: 31522\n",
+    ] {
+        let mut found = Vec::new();
+        fields(&operator(&settings(vars)), "", &mut found);
+        let mut ports: Vec<&str> = found
+            .iter()
+            .filter_map(|field| field.split_once(".nodePort = ").map(|(_, port)| port))
+            .collect();
+        ports.sort_unstable();
+        let all = ports.len();
+        ports.dedup();
+        assert_eq!((ports.len(), all), (7, 7), "{vars}: {ports:?}");
+    }
+}

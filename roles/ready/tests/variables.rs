@@ -1,0 +1,125 @@
+//! Every variable of the checks changed once from its default: the settings and tasks that differ then, and that nothing
+//! else does.
+
+use mosip_prov_engine::{Play, Playbook, RunOptions, host_vars, prepare};
+use mosip_prov_inventory::diagnostic::Diagnostics;
+use mosip_prov_inventory::{LoadOptions, load, yaml};
+use mosip_prov_transport::Target;
+use role_ready::{DEFAULTS, Ready, ReadyTools, Settings};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// Variables as YAML, the first of them the row's own, and what differs: lines of the settings, and tasks by what they ask.
+type Row = (&'static str, &'static [&'static str]);
+
+fn made(vars: &str) -> Vec<String> {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("rancher.ini");
+    std::fs::write(
+        &path,
+        "[physical_vms]\nvm1 ansible_host=10.0.0.11\n[worker_nodes]\nw physical_vm=vm1\n",
+    )
+    .expect("written");
+    std::fs::create_dir(dir.path().join("group_vars")).expect("made");
+    std::fs::write(dir.path().join("group_vars/all.yml"), format!("---\n{vars}")).expect("written");
+    let loaded = load(&LoadOptions {
+        sources: vec![path.to_string_lossy().into_owned()],
+        ..LoadOptions::default()
+    });
+    assert!(!loaded.diagnostics.has_errors(), "{:?}", loaded.diagnostics);
+    let inventory = Arc::new(loaded.inventory);
+    let all = host_vars(&inventory, false);
+    let defaults = yaml::parse_vars(DEFAULTS, "<defaults>").expect("defaults");
+    let mut problems = Diagnostics::new();
+    let settings = Settings::read(&all["vm1"].clone().with_defaults(Arc::new(defaults)), &mut problems);
+    let settings = settings.unwrap_or_else(|| panic!("{problems:?}"));
+    let mut made: Vec<String> = format!("{settings:#?}")
+        .lines()
+        .map(|line| line.trim().trim_end_matches(',').to_owned())
+        .collect();
+    let playbook = Playbook::new("check", "check")
+        .play(Play::new("Machines", "physical_vms").role(Ready))
+        .play(
+            Play::on_deployment_node("Tools")
+                .serving("physical_vms")
+                .role(ReadyTools),
+        );
+    let ready = prepare(&[playbook], &inventory, &all, &RunOptions::default(), &|vars, _| {
+        Some(Target::ssh(vars.host().to_string(), "127.0.0.1", "ubuntu"))
+    });
+    let ready = ready.unwrap_or_else(|problems| panic!("{problems:?}"));
+    for play in ready.plays() {
+        for (_, part) in play.hosts() {
+            for task in part.roles()[0].tasks() {
+                let subjects: Vec<String> = task.questions().iter().map(|one| one.subject().to_owned()).collect();
+                made.push(format!("task {}: {subjects:?}", task.name()));
+            }
+        }
+    }
+    made
+}
+
+#[test]
+fn each_variable_changes_what_is_its_own() {
+    holds("", ROWS);
+    has_rows(&[ROWS], &[]);
+}
+
+/// Lines of `after` that `before` has not, as often as they are more, and lines that are gone without another of their
+/// field in their place, with a `-`.
+fn differences(before: &[String], after: &[String]) -> Vec<String> {
+    let missing = |from: &[String], of: &[String]| -> Vec<String> {
+        let mut left = of.to_vec();
+        let is_missing = |line: &&String| match left.iter().position(|other| other == *line) {
+            Some(at) => {
+                left.swap_remove(at);
+                false
+            }
+            None => true,
+        };
+        from.iter().filter(is_missing).cloned().collect()
+    };
+    let came = missing(after, before);
+    let field = |line: &str| line.split([':', '=']).next().unwrap_or_default().to_owned();
+    let gone = missing(before, after);
+    let gone = gone
+        .iter()
+        .filter(|line| !came.iter().any(|other| field(other) == field(line)));
+    let mut all: Vec<String> = gone.map(|line| format!("-{line}")).chain(came.clone()).collect();
+    all.sort();
+    all
+}
+
+fn holds(base: &str, rows: &[Row]) {
+    let before = made(base);
+    let mut wrong = String::new();
+    for (variables, wanted) in rows {
+        let found = differences(&before, &made(&format!("{base}{variables}\n")));
+        if found != *wanted {
+            wrong += &format!("{variables:?}\n  &{found:?},\n");
+        }
+    }
+    assert!(wrong.is_empty(), "these differ in something else:\n{wrong}");
+}
+
+fn has_rows(tables: &[&[Row]], more: &[&str]) {
+    let defaults = yaml::parse_vars(DEFAULTS, "<defaults>").expect("defaults");
+    let all: BTreeSet<String> = defaults.keys().map(ToString::to_string).collect();
+    let of = |row: &Row| row.0.split(':').next().unwrap_or_default().to_owned();
+    let rows = tables.iter().flat_map(|rows| rows.iter().map(of));
+    let rows: BTreeSet<String> = rows.chain(more.iter().map(ToString::to_string)).collect();
+    assert_eq!(all.difference(&rows).collect::<Vec<_>>(), [""; 0], "these have no row");
+}
+
+const ROWS: &[Row] = &[
+    (
+        "check_guide_sizes: false",
+        &[
+            "-task Compare it with the guide: [\"host\", \"df -Pk / | tail -n 1\"]",
+            "guide_sizes: false",
+        ],
+    ),
+    ("check_min_free_disk: 4096", &["min_free_disk: 4096"]),
+    ("check_max_clock_skew: 5", &["max_clock_skew: 5"]),
+    ("istio_version: 1.15.3", &["istio_version: \"1.15.3\""]),
+];
