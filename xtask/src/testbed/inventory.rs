@@ -168,6 +168,9 @@ docker_overlay2_override_kernel_check: false
 # Nor may they raise limits: no container would start with more
 docker_daemon_config: {{ ulimit_nofile: 16384, ulimit_nproc: 16384 }}
 disable_swap: true
+
+# What is free on this machine's disk is free on every host, all at once
+check_min_free_disk: 64
 "
     )
 }
