@@ -1,3 +1,5 @@
+//! Unpacking: what is decided from answers, and what real archivers do.
+
 use super::*;
 use crate::probe::file::digest;
 use crate::testing::{self as t, expect_change, expect_error, expect_nothing};

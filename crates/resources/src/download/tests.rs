@@ -1,3 +1,5 @@
+//! Fetching: what is decided from answers, and what curl and wget do with a server on the loopback.
+
 use super::*;
 use crate::probe::file::digest;
 use crate::testing::{self as t, expect_change, expect_error, expect_nothing, expect_unknown};

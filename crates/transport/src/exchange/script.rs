@@ -168,7 +168,12 @@ impl Mark {
 
 /// The server of requests, as the line that [`boot`] waits for.
 pub(super) fn serve(nonce: &str, leftover: &str, mark: &Mark) -> String {
-    fill(&format!("{}{STALE}{PROLOGUE}{LOOP}", mark.earlier()), nonce, leftover, mark)
+    fill(
+        &format!("{}{STALE}{PROLOGUE}{LOOP}", mark.earlier()),
+        nonce,
+        leftover,
+        mark,
+    )
 }
 
 /// The runner of one watched request, as the line that [`boot`] waits for.
