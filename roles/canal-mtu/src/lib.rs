@@ -5,7 +5,7 @@ mod conflist;
 pub use conflist::ConflistMtu;
 
 use mosip_prov_resources::diagnostic::{Diagnostic, Diagnostics};
-use mosip_prov_resources::{Command, Role, RoleContext, RoleTasks, Task, Unit};
+use mosip_prov_resources::{Role, RoleContext, RoleTasks, Task, Unit};
 use mosip_prov_rke2::{Around, Distribution, Flavor, Topology};
 
 /// The role `canal-mtu`.
@@ -55,23 +55,14 @@ impl Role for CanalMtu {
             return RoleTasks::default();
         }
         let restart = "restart containerd";
-        let recycle = "start the pods of canal anew";
         RoleTasks {
             tasks: vec![
                 Task::new("Set the MTU of canal on the node", ConflistMtu::new(mtu))
                     .tag("mtu")
-                    .notify(restart)
-                    .notify(recycle),
+                    .notify(restart),
             ],
-            handlers: vec![
-                Task::new(restart, Unit::restarted("containerd")),
-                // Stopping a container of the pod makes the kubelet start it anew; no other machine is needed for that.
-                Task::new(
-                    recycle,
-                    Command::new("docker ps -q --filter label=io.kubernetes.pod.namespace=kube-system --filter name=canal | xargs -r docker restart >/dev/null")
-                        .summary("docker restart the containers of canal"),
-                ),
-            ],
+            // The pods of canal are started anew for the whole cluster, by the role that builds it, when all nodes have theirs.
+            handlers: vec![Task::new(restart, Unit::restarted("containerd"))],
         }
     }
 }

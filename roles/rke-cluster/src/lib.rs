@@ -7,14 +7,14 @@ pub mod settings;
 pub mod up;
 
 use before::{CanBuild, NoOtherCluster};
-use canal::CanalMtu;
+use canal::{CanalMtu, CanalPods};
 use mosip_prov_cluster::{
     DeploymentReady, ImportReachable, Kubectl, MergedKubeconfig, NodesReady, PodsSettled, RancherImport, UserFile,
     import,
 };
 use mosip_prov_resources::diagnostic::{Diagnostic, Diagnostics};
 use mosip_prov_resources::download::VersionCheck;
-use mosip_prov_resources::{Command, Download, Role, RoleContext, RoleTasks, RunAs, Task};
+use mosip_prov_resources::{Download, Role, RoleContext, RoleTasks, RunAs, Task};
 use mosip_prov_rke2::{Around, Distribution, Flavor, Machine, Topology};
 use settings::{Settings, check_machines, variable};
 use up::RkeUp;
@@ -213,28 +213,29 @@ impl RkeCluster {
         ] {
             tasks.push(task.tag(tags::CLUSTER).tag(tags::VERIFY));
         }
-        let mut handlers = Vec::new();
-        if settings.plugin == "canal" && settings.mtu > 0 {
-            let recycle = "recycle the pods of canal";
-            tasks.push(
-                Task::new("Set the MTU of canal", CanalMtu::new(&kubectl, settings.mtu))
-                    .tag(tags::MTU)
-                    .notify(recycle),
-            );
-            let script = kubectl.command(["-n", "kube-system", "delete", "pods", "-l", "k8s-app=canal"]);
-            handlers.push(Task::new(recycle, Command::new(script)));
+        if has_mtu(settings) {
+            tasks.push(Task::new("Set the MTU of canal", CanalMtu::new(&kubectl, settings.mtu)).tag(tags::MTU));
         }
-        RoleTasks { tasks, handlers }
+        RoleTasks {
+            tasks,
+            handlers: Vec::new(),
+        }
     }
 
     fn end(self, cluster: &Described) -> RoleTasks {
         let settings = &cluster.settings;
         let kubectl = Kubectl::new(settings.kubeconfig());
         let names = cluster.machines.iter().map(|machine| machine.name.as_str());
-        let mut tasks = vec![
+        let mut tasks = Vec::new();
+        if has_mtu(settings) {
+            // After the nodes have theirs: new pods read it there.
+            let pods = CanalPods::new(&kubectl, settings.mtu);
+            tasks.push(Task::new("Start the pods of canal with their MTU", pods).tag(tags::MTU));
+        }
+        tasks.extend([
             Task::new("See that all nodes are ready", NodesReady::new(&kubectl, names)).tag(tags::VERIFY),
             Task::new("See that no pod is still to start", PodsSettled::new(&kubectl)).tag(tags::VERIFY),
-        ];
+        ]);
         if !settings.import_url.is_empty() {
             let apply = RancherImport::new(&kubectl, settings.import_url.as_str());
             tasks.push(Task::new("Import the cluster into Rancher", apply).tag(tags::IMPORT));
@@ -247,6 +248,10 @@ impl RkeCluster {
             handlers: Vec::new(),
         }
     }
+}
+
+fn has_mtu(settings: &Settings) -> bool {
+    settings.plugin == "canal" && settings.mtu > 0
 }
 
 fn rke(settings: &Settings) -> Download {

@@ -302,6 +302,7 @@ const FOLDER: &[&str] = &[
     "See that no other cluster is in its folder",
     "See that no pod is still to start",
     "Set the MTU of canal",
+    "Start the pods of canal with their MTU",
     "Wait for Rancher's agent",
     "Wait until all nodes are ready",
     "Wait until no pod is still to start",
@@ -376,7 +377,7 @@ const MAIN: &[Row] = &[
         "calico",
         &["plugin calico"],
         &["plugin: calico"],
-        &["-Set the MTU of canal", "-recycle the pods of canal"],
+        &["-Set the MTU of canal", "-Start the pods of canal with their MTU"],
     ),
     row("network_mtu", "1350", &["mtu 1350"], &["mtu: 1350"], &[]),
     row(
@@ -384,7 +385,7 @@ const MAIN: &[Row] = &[
         "0",
         &["mtu 0"],
         &["-mtu: 1400"],
-        &["-Set the MTU of canal", "-recycle the pods of canal"],
+        &["-Set the MTU of canal", "-Start the pods of canal with their MTU"],
     ),
     row(
         "auth_strategy",
@@ -510,6 +511,7 @@ const OBS: &[Row] = &[
             "See that no other cluster is in its folder",
             "See that no pod is still to start",
             "Set the MTU of canal",
+            "Start the pods of canal with their MTU",
             "Wait until all nodes are ready",
             "Wait until no pod is still to start",
         ],
@@ -550,7 +552,7 @@ const OBS: &[Row] = &[
         "calico",
         &["plugin calico"],
         &["plugin: calico"],
-        &["-Set the MTU of canal", "-recycle the pods of canal"],
+        &["-Set the MTU of canal", "-Start the pods of canal with their MTU"],
     ),
     row(
         "rancher_obs_ingress_provider",
