@@ -302,6 +302,99 @@ fn everything_that_is_wrong_is_told_at_once() {
     assert!(ran.stderr.matches("error:").count() >= 2, "{}", ran.shown());
 }
 
+/// Each row is one mistake in the description of a cluster: what is replaced in the inventory, a variable, and what is said.
+#[test]
+fn mistakes_in_the_description_of_a_cluster() {
+    const VM1: &str = "worker-1 physical_vm=vm1";
+    const ROLES: &str = "[control_plane_nodes]\ncontrol-1 physical_vm=vm1\n\n[etcd_nodes]\netcd-1 physical_vm=vm1\n\n";
+    let rows: [(&str, &str, &str, &[&str]); 12] = [
+        (
+            VM1,
+            VM1,
+            "rancher_base_dir: ~/rancher",
+            &["all.yml:3", "another folder for every user"],
+        ),
+        (
+            VM1,
+            VM1,
+            "service_cluster_ip_range: 10.42.128.0/17",
+            &[
+                "all.yml:3",
+                "service_cluster_ip_range and cluster_cidr overlap",
+                "no address in common",
+            ],
+        ),
+        (
+            VM1,
+            VM1,
+            "wireguard_network: 10.42.1.0/24",
+            &["cluster_cidr and wireguard_network overlap"],
+        ),
+        (
+            VM1,
+            VM1,
+            "wireguard_network: 10.43.9.0/24",
+            &["service_cluster_ip_range and wireguard_network overlap"],
+        ),
+        (
+            VM1,
+            VM1,
+            "network_plugin: cilium",
+            &["all.yml:3", "network_plugin is \"cilium\"", "give one of: canal"],
+        ),
+        (
+            VM1,
+            VM1,
+            "network_mtu: 90000",
+            &["all.yml:3", "network_mtu is 90000", "from 576 to 9000"],
+        ),
+        (
+            VM1,
+            VM1,
+            "cluster_cidr: 10.42.0.1/16",
+            &["all.yml:3", "cluster_cidr is \"10.42.0.1/16\""],
+        ),
+        (
+            VM1,
+            VM1,
+            "rke_version: 1.3.10",
+            &["all.yml:3", "rke_version is \"1.3.10\"", "v1.3.10"],
+        ),
+        (VM1, VM1, "rke_sha256: abc", &["all.yml:3", "rke_sha256 is \"abc\""]),
+        (
+            VM1,
+            VM1,
+            "rancher_import_url: rancher.test/v3/t0ken.yaml",
+            &["all.yml:3", "rancher_import_url is no URL"],
+        ),
+        (
+            VM1,
+            "worker-1 physical_vm=vm9",
+            "x: 1",
+            &["rancher.ini:14", "physical_vm vm9"],
+        ),
+        (
+            "[control_plane_nodes]",
+            "[mosip_obs]\nvm1\n[physical_vms]\nvm2 ansible_host=127.0.0.1\n[control_plane_nodes]",
+            "ansible_port: 1",
+            &["are one machine", "each undoing the other"],
+        ),
+    ];
+    for (from, to, variable, parts) in rows {
+        let site = Site::new();
+        site.spoil("[worker_nodes]", &format!("{ROLES}[worker_nodes]"));
+        if variable == "ansible_port: 1" {
+            // Both have the port from the variable.
+            site.spoil(&format!(" ansible_port={}", site.port), "");
+        }
+        site.spoil(from, to);
+        let vars = format!("mosip_domain: {DOMAIN}\nnginx_obs_public_domain_names: rancher.{DOMAIN}\n{variable}\n");
+        site.write("group_vars/all.yml", &vars);
+        let ran = site.refused(&["run", "deploy-rancher"], &[parts, &["help: "]].concat());
+        assert!(!(ran.stdout.clone() + &ran.stderr).contains("t0ken"), "{}", ran.shown());
+    }
+}
+
 #[test]
 fn usage_mistakes_end_with_the_same_code() {
     let program = Program::new();
