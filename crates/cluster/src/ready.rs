@@ -7,9 +7,9 @@ use mosip_prov_resources::{Answers, Ask, DecideError, Decision, Patience, Questi
 use serde_json::Value;
 use std::time::Duration;
 
-/// 30 tries, 10 s apart.
+/// As long as 30 tries that are 10 s apart, but asked more often: most nodes and pods need a few seconds.
 const NODES_AND_PODS: Patience = Patience {
-    every: Duration::from_secs(10),
+    every: Duration::from_secs(3),
     at_most: Duration::from_secs(300),
 };
 
@@ -74,7 +74,7 @@ pub fn nodes_trouble(list: &Value, wanted: &[String]) -> Vec<String> {
         .collect()
 }
 
-/// All expected nodes are in the cluster, and ready. Waits 30 times 10 s.
+/// All expected nodes are in the cluster, and ready. Waits 300 s at most.
 #[derive(Debug, Clone)]
 pub struct NodesReady {
     ask: AskObjects,
@@ -128,7 +128,7 @@ impl Resource for NodesReady {
     }
 }
 
-/// No pod is still to start: none is Pending, none has a container that is being created. Waits 30 times 10 s.
+/// No pod is still to start: none is Pending, none has a container that is being created. Waits 300 s at most.
 #[derive(Debug, Clone)]
 pub struct PodsSettled {
     ask: AskObjects,
@@ -218,7 +218,7 @@ impl Resource for PodsSettled {
     }
 }
 
-/// A deployment has all its replicas, of its newest version, ready. Waits 30 times 10 s.
+/// A deployment has all its replicas, of its newest version, ready. Waits 300 s at most.
 #[derive(Debug, Clone)]
 pub struct DeploymentReady {
     ask: AskObjects,
