@@ -116,7 +116,10 @@ impl Up<'_> {
             .as_u64()
             .or_else(|| wishes["pause_ms"].as_u64())
             .or_else(from_environment);
-        std::thread::sleep(Duration::from_millis(pause.unwrap_or(0)));
+        if let Some(pause) = pause {
+            self.log.info(format!("[{name}] a test wants a pause here"));
+            std::thread::sleep(Duration::from_millis(pause));
+        }
         if wishes["fail"] == name {
             return Err(format!("[{name}] a test wants this stage to fail").into());
         }
