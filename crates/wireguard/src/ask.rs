@@ -183,14 +183,15 @@ fi
         Backend::Docker => format!("docker exec {} wg show {INTERFACE} dump", quote(&layout.container)),
         Backend::Native => format!("wg show {INTERFACE} dump"),
     };
-    // Its first line has the private key, the others the preshared ones.
+    // The line with the private key, of 4 fields, and those of peers, of 8, with their preshared keys. Whatever else stands
+    // among them is a remark, as `docker` makes them without failing: told by their number, no key could pass for a name.
     let _ = write!(
         script,
         "fi
 if r=$({show} 2>&1); then
-printf '%s\\n' \"$r\" | awk -F '\\t' -v OFS='\\t' 'NR == 1 {{ print \"up\", $2, $3 }} NR > 1 {{ print \"at\", $1, $3, $4, $5, $6, $7 }}'
+printf '%s\\n' \"$r\" | awk -F '\\t' -v OFS='\\t' 'NF == 4 {{ print \"up\", $2, $3 }} NF == 8 {{ print \"at\", $1, $3, $4, $5, $6, $7 }}'
 else
-printf 'down\\t%s\\n' \"$(printf '%s\\n' \"$r\" | tail -n 1)\"
+printf 'down\\t%s\\n' \"$(printf '%s\\n' \"$r\" | awk -F '\\t' 'NF < 2 {{ last = $0 }} END {{ print last }}')\"
 fi"
     );
     script

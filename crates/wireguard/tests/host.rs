@@ -428,6 +428,21 @@ fn a_key_that_wg_refuses_is_not_told() {
 }
 
 #[test]
+fn a_remark_among_the_keys_of_the_tunnel_moves_none_to_where_it_is_told() {
+    let machine = Machine::with_tunnel();
+    machine.bring_about(&peers().declared(names(["peer1"])));
+    fs::write(machine.root.path().join("warns"), "").expect("written");
+    let running = machine.state().running.expect("up");
+    assert_eq!((running.port, running.peers.len()), (51820, 1));
+    fs::remove_file(machine.root.path().join("tunnel")).expect("removed");
+    assert_eq!(
+        machine.state().running.expect_err("down"),
+        "Unable to access interface: No such device"
+    );
+    machine.no_key_was_told(&[]);
+}
+
+#[test]
 fn what_the_tunnel_lost_or_kept_is_set_right() {
     let machine = Machine::with_tunnel();
     machine.bring_about(&peers().declared(names(["peer1", "peer2"])));

@@ -1,6 +1,7 @@
 #!/bin/sh
 # A stand-in for `wg`: keys that hash to each other, and a tunnel that is a file with a line for each peer: key, preshared
-# key, allowed addresses. The tunnel is up while that file is there.
+# key, allowed addresses. The tunnel is up while that file is there. With a file `warns` it makes a remark, as `docker exec`
+# does, and goes on.
 tunnel=$WG_STAND_IN/tunnel
 case "$1 $2" in
 "genkey " | "genpsk ") head -c 32 /dev/urandom | base64 ;;
@@ -10,6 +11,7 @@ case "$1 $2" in
 	printf '%s' "$key" | sha256sum | cut -c1-32 | tr -d '\n' | base64
 	;;
 "show wg0")
+	[ ! -e "$WG_STAND_IN/warns" ] || echo 'WARNING: Error loading config file: permission denied' >&2
 	[ -f "$tunnel" ] || { echo 'Unable to access interface: No such device' >&2; exit 1; }
 	[ "$3" = dump ] || exit 0
 	printf 'cHJpdmF0ZSBrZXkgb2YgdGhlIHNlcnZlciwgc2VjcmV0ISE=\tc2VydmVyIHB1YmxpYyBrZXksIG5vIHJlYWwgb25lISEhISE=\t51820\toff\n'
