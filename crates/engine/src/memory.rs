@@ -92,6 +92,13 @@ impl Memory {
         self.forget(machine, &[Touch::Everything]);
     }
 
+    /// Forgets all that is known of any machine.
+    pub fn forget_everything(&mut self) {
+        for answers in self.places.values_mut() {
+            answers.forget(&[Touch::Everything]);
+        }
+    }
+
     /// Remembers the answers to `composed` in `output`.
     pub fn learn(&mut self, place: &Place, composed: &Composed, output: &str) {
         let answers = self.at(place);

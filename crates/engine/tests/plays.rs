@@ -242,3 +242,22 @@ async fn a_task_that_cannot_ask_the_other_machine_fails_and_names_it() {
     let problems = missing.prepare(&copying("h9"), &RunOptions::default()).err();
     assert!(problems.expect("refused").has_errors());
 }
+
+#[tokio::test]
+async fn what_was_heard_before_a_wait_is_asked_again_after_it() {
+    let bench = Bench::new(&["h1"]);
+    let waits = role("waits", |cx, out| {
+        out.tasks
+            .push(Task::new("wait", toy::Wait::for_path(cx.path("w"), true)));
+        out.tasks.push(Task::new("next", toy::Counts::at(cx.path("next"))));
+    });
+    let later = role("later", |cx, out| {
+        out.tasks.push(Task::new("later", toy::Counts::at(cx.path("later"))));
+    });
+    let book = Playbook::new("b", "")
+        .play(Play::new("first", "h1").role(waits))
+        .play(Play::new("second", "h1").role(later));
+    let report = bench.run(&book, RunOptions::default()).await;
+    let reasons: Vec<&str> = report.hosts["h1"].tasks.iter().map(|t| t.reason.as_str()).collect();
+    assert_eq!(reasons[1..], ["asked 2 times", "asked 2 times"], "{reasons:?}");
+}

@@ -170,13 +170,16 @@ pub(crate) fn tasks(settings: &Openssl, lock_timeout: Duration) -> Vec<Task> {
     tasks
 }
 
+/// Says that the whole folder is ours, to be replaced by another build.
+const MARK: &str = ".mosip-prov-openssl";
+
 /// Builds into a folder of its own, asks the new one for its version, and only then moves it into place. Linked
 /// statically: nothing else on the machine finds libraries of this version.
 fn build(settings: &Openssl, sources: &str, there: &OpensslIsThere) -> String {
     let prefix = quote(&settings.prefix);
     format!(
         "cd -- {sources} || exit\n\
-         if [ -e {prefix} ] && ! [ -x {prefix}/bin/openssl ] && [ \"$(ls -A -- {prefix})\" ]; then\n\
+         if [ -e {prefix} ] && ! [ -f {prefix}/{MARK} ] && [ \"$(ls -A -- {prefix})\" ]; then\n\
          printf '%s holds something else; remove it, or choose another openssl_prefix\\n' {prefix} >&2; exit 1\nfi\n\
          rm -rf -- \"$PWD/staged\"\n\
          echo 'configuring'\n./config --prefix={prefix} --openssldir={prefix}/ssl no-shared no-tests >config.log 2>&1 || {{ tail -n 20 config.log; exit 1; }}\n\
@@ -184,6 +187,7 @@ fn build(settings: &Openssl, sources: &str, there: &OpensslIsThere) -> String {
          echo 'installing'\nmake DESTDIR=\"$PWD/staged\" install_sw install_ssldirs >install.log 2>&1 || {{ tail -n 20 install.log; exit 1; }}\n\
          said=$(\"$PWD/staged\"{prefix}/bin/openssl version 2>&1)\n\
          case $said in\n{wanted}*) ;;\n*) printf 'what was built says: %s\\n' \"$said\" >&2; exit 1 ;;\nesac\n\
+         : >\"$PWD/staged\"{prefix}/{MARK} || exit\n\
          rm -rf -- {prefix} || exit\n\
          mv -- \"$PWD/staged\"{prefix} {prefix} || exit\n\
          cd / && rm -rf -- {sources}\n",

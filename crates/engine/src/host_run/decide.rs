@@ -57,7 +57,9 @@ impl<'r> HostRun<'r> {
             if self.shared.cancel.is_cancelled() {
                 return Err(End::Cancelled);
             }
-            self.forget_asked(task, place);
+            // What was waited for may have changed anything, and what was heard before the wait is old by now.
+            self.memory.forget_everything();
+            self.changes_before = self.shared.count_change();
             self.ask(id, place, &task.questions()).await?;
         }
     }

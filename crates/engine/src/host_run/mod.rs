@@ -57,8 +57,9 @@ pub(crate) struct Shared {
 
 impl Shared {
     /// Notes that something was changed, so that what was known before may not hold any more.
-    pub(crate) fn count_change(&self) {
-        self.changes.fetch_add(1, Ordering::AcqRel);
+    /// Returns how many changes there have been.
+    pub(crate) fn count_change(&self) -> u64 {
+        self.changes.fetch_add(1, Ordering::AcqRel) + 1
     }
 
     fn known(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, (u64, Memory)>> {

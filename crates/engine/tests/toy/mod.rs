@@ -472,6 +472,59 @@ impl Resource for Wait {
     }
 }
 
+/// Finds nothing to do, and says how often its question was asked.
+pub struct Counts {
+    path: String,
+}
+
+impl Counts {
+    pub fn at(path: String) -> Self {
+        Self { path }
+    }
+}
+
+struct CountProbe;
+
+impl Probe for CountProbe {
+    fn name(&self) -> &'static str {
+        "count"
+    }
+    fn script(&self, subjects: &[&str]) -> String {
+        subjects
+            .iter()
+            .map(|s| format!("mkdir -p \"$(dirname '{s}')\"; echo x >>'{s}'; wc -l <'{s}'\n"))
+            .collect()
+    }
+    fn split(&self, output: &str, _: &[&str]) -> Vec<RawAnswer> {
+        output.lines().map(|l| Ok(l.to_owned())).collect()
+    }
+}
+
+struct Count<'a>(&'a str);
+
+impl Ask for Count<'_> {
+    type Answer = String;
+    fn question(&self) -> Question {
+        Question::new(&CountProbe, self.0)
+    }
+    fn read(&self, raw: &str) -> Result<String, String> {
+        Ok(raw.trim().to_owned())
+    }
+}
+
+impl Resource for Counts {
+    fn kind(&self) -> &'static str {
+        "counts"
+    }
+    fn questions(&self) -> Vec<Question> {
+        vec![Count(&self.path).question()]
+    }
+    fn decide(&self, answers: &Answers) -> Result<Decision, DecideError> {
+        let times = answers.get(&Count(&self.path))?;
+        Ok(Decision::nothing(format!("asked {times} times")))
+    }
+}
+
 // ---- a role from a closure
 
 type Fill = dyn Fn(&ToyContext<'_>, &mut RoleTasks) + Send + Sync;
