@@ -107,7 +107,7 @@ pub(crate) fn folder_fragment(folder: &str) -> String {
 }
 
 /// `described KIND NAME FILE PUBLIC` prints a line about the file and the file itself, masked. `public NAME FILE` prints the
-/// public key of a peer's file: computed where `wg` is there, else as the image wrote it down.
+/// public key that belongs to the private one of a file: computed where `wg` is there, else as the image wrote it down.
 const COMMON: &str = r#"described() {
 [ -r "$3" ] || { echo "$3 may not be read; is this user root?"; exit 1; }
 s=$(stat -L -c '%a	%U	%G' -- "$3") || exit 1
@@ -145,7 +145,15 @@ fn one(layout: &Layout) -> String {
     let mut otherwise = "if";
     for file in layout.server_files() {
         let file = below(file);
-        let _ = writeln!(script, "{otherwise} seen {file}; then described server - {file} -");
+        // The image keeps its server and its peers together; here either can be lost without the other.
+        let public = match layout.backend {
+            Backend::Docker => "-".to_owned(),
+            Backend::Native => format!("\"$(public - {file})\""),
+        };
+        let _ = writeln!(
+            script,
+            "{otherwise} seen {file}; then described server - {file} {public}"
+        );
         otherwise = "elif";
     }
     script.push_str("fi\n");

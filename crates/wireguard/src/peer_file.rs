@@ -78,6 +78,14 @@ impl PeerSettings {
     }
 }
 
+/// `config` with this public key of the server's; whether it had another.
+fn set_server_key(config: &mut WgConfig, key: &str) -> bool {
+    match config.sections("Peer").as_slice() {
+        [peer] => config.set(*peer, "PublicKey", key, |a, b| a == b),
+        _ => false,
+    }
+}
+
 /// All peers' files of a host say what the settings ask for. Who makes them is another matter: the image, or
 /// [`crate::Peers`].
 #[derive(Debug, Clone)]
@@ -137,28 +145,33 @@ impl Edit<'_> {
     }
 }
 
-/// What is to be edited in the files of `state` that `of` chooses. With `root_only` they are also to be root's alone.
+/// What is to be edited in the files of `state` that `of` chooses. With `native` they are also to be root's alone, and to
+/// have the public key that the server has now: it is another one where `wg0.conf` was lost.
 pub(crate) fn edits<'s>(
     state: &'s HostState,
     settings: &PeerSettings,
-    root_only: bool,
+    native: bool,
     of: impl Fn(&PeerName) -> bool,
 ) -> Result<Vec<Edit<'s>>, DecideError> {
     let mut found = Vec::new();
     for peer in state.files.iter().filter(|f| of(&f.name)) {
-        let (wanted, keys) = settings.applied_to(&peer.file.config).map_err(|what| {
+        let (mut wanted, keys) = settings.applied_to(&peer.file.config).map_err(|what| {
             DecideError::impossible_help(
                 format!("{} is no peer's file: {what}", peer.file.path),
                 "move the file away, or mend it by hand",
             )
         })?;
         let file = &peer.file;
-        let (mode, owner, group) = match root_only {
+        let (mode, owner, group) = match native {
             true => (0o600, "root", "root"),
             false => (file.mode, file.owner.as_str(), file.group.as_str()),
         };
         let as_it_is = (mode, owner, group) == (file.mode, file.owner.as_str(), file.group.as_str());
-        if !keys.is_empty() || !as_it_is {
+        let other_server = match &state.server_key {
+            Some(key) if native => set_server_key(&mut wanted, key),
+            _ => false,
+        };
+        if !keys.is_empty() || other_server || !as_it_is {
             found.push(Edit {
                 file,
                 wanted,

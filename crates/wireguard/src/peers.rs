@@ -70,7 +70,8 @@ impl Peers {
         self
     }
 
-    /// The same; every peer's file, named or not, says what the settings ask for.
+    /// The same; every peer's file, named or not, says what the settings ask for, and the server knows every peer that has
+    /// one: after `wg0.conf` was lost, those too that no inventory declares.
     #[must_use]
     pub fn correcting_all(mut self) -> Self {
         self.correct_all = true;
@@ -133,6 +134,13 @@ impl Resource for Peers {
         for name in self.present.iter().chain(&self.declared) {
             if !self.revoked.contains(name) && (self.present.contains(name) || !state.is_revoked(name)) {
                 work.must_be(name)?;
+            }
+        }
+        if self.correct_all {
+            for file in &state.files {
+                if !self.revoked.contains(&file.name) && !state.is_revoked(&file.name) && work.can_have(file) {
+                    work.must_be(&file.name)?;
+                }
             }
         }
         // What an earlier run began to revoke is ended by any later one.
@@ -250,6 +258,22 @@ impl<'s> Work<'s> {
             self.mended.push(name);
         }
         Ok(())
+    }
+
+    /// Whether the server can know a peer by its file, without taking an address from another.
+    fn can_have(&self, file: &PeerFile) -> bool {
+        let Some(address) = file.address().filter(|_| file.public_key.is_some()) else {
+            return false;
+        };
+        let inside = self.server.subnet().is_ok_and(|s| s.addresses().any(|a| a == address));
+        let is_other = |p: &ServerPeer| p.public_key != file.public_key && p.name.as_ref() != Some(&file.name);
+        inside
+            && !self.given.contains(&address)
+            && !self
+                .server
+                .peers()
+                .iter()
+                .any(|p| is_other(p) && p.address() == Some(address))
     }
 
     /// A peer that has no file: its keys, if it had any, are lost.

@@ -150,6 +150,12 @@ impl NativeChange<'_> {
                 learn(&mut body, "server");
             }
         } else if self.server.is_some() {
+            // None was there when the host was asked. One that came meanwhile has a key that peers may know.
+            let _ = writeln!(
+                body,
+                "if [ -e {INTERFACE}.conf ] || [ -L {INTERFACE}.conf ]; then echo \"$PWD/{INTERFACE}.conf was made by \
+                 somebody else in the meantime; run this again\" >&2; exit 1; fi"
+            );
             body.push_str("wg genkey >\"$w/server.key\"\n");
             learn(&mut body, "server");
         }

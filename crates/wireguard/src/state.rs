@@ -97,6 +97,8 @@ pub struct HostState {
     pub has_wg: bool,
     /// The server's configuration; `None` when there is none.
     pub server: Option<FoundFile>,
+    /// The public key of the server's private one, as far as that could be found out; with the native backend alone.
+    pub server_key: Option<String>,
     /// The files of peers, by name.
     pub files: Vec<PeerFile>,
     /// Who was revoked, by name.
@@ -134,6 +136,7 @@ impl HostState {
             now: 0,
             has_wg: false,
             server: None,
+            server_key: None,
             files: Vec::new(),
             revoked: Vec::new(),
             running: Err("nothing was said of it".into()),
@@ -198,7 +201,10 @@ impl HostState {
 
     fn take(&mut self, what: &str, name: &str, file: FoundFile, public: &str) -> Result<(), String> {
         match what {
-            "server" => self.server = Some(file),
+            "server" => {
+                self.server = Some(file);
+                self.server_key = Some(public.to_owned()).filter(|k| !k.is_empty() && k != "-");
+            }
             "peer" => {
                 // Names of other shapes are somebody else's folders.
                 if let Ok(name) = PeerName::on_host(name) {

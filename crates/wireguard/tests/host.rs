@@ -409,6 +409,46 @@ fn a_file_that_somebody_else_changed_meanwhile_is_left_alone() {
 }
 
 #[test]
+fn a_server_with_a_new_key_is_known_to_every_peer_again() {
+    let role = || peers().declared(names(["peer1"])).correcting_all();
+    let machine = Machine::with_tunnel();
+    machine.bring_about(&role());
+    machine.bring_about(&peers().present(names(["alice", "bob"])));
+    machine.bring_about(&peers().revoked(names(["bob"])));
+    let before = keys_below(&machine.etc());
+    let lost = machine.state().server_key.expect("a key");
+    fs::remove_file(machine.etc().join("wg0.conf")).expect("removed");
+    machine.bring_about(&tunnel());
+    let change = machine.bring_about(&role());
+    assert_eq!(change.summary, "connect 2 peers, correct 2 peer files");
+    let key = machine.state().server_key.expect("a key");
+    assert_ne!(key, lost);
+    for name in ["peer1", "alice"] {
+        let file = machine.file(&format!("peers/{name}/{name}.conf"));
+        assert!(file.contains(&format!("PublicKey = {key}\n")), "{name}");
+    }
+    let server = machine.file("wg0.conf");
+    assert!(server.contains("# peer1\n") && server.contains("# alice\n") && !server.contains("# bob\n"));
+    machine.no_key_was_told(&before);
+}
+
+#[test]
+fn a_server_that_came_meanwhile_keeps_its_key() {
+    let machine = Machine::new();
+    let script = machine.script(&expect_change(&tunnel(), &machine.answers()));
+    let own = "[Interface]\nPrivateKey = somebody's\n";
+    fs::create_dir_all(machine.etc()).expect("made");
+    fs::write(machine.etc().join("wg0.conf"), own).expect("written");
+    let output = machine.sh(&format!("(\n{script}\n)"));
+    assert!(!output.status.success());
+    assert!(
+        String::from_utf8_lossy(&output.stderr).contains("in the meantime"),
+        "{output:?}"
+    );
+    assert_eq!(machine.file("wg0.conf"), own);
+}
+
+#[test]
 fn a_key_that_wg_refuses_is_not_told() {
     let machine = Machine::with_tunnel();
     fs::write(
