@@ -71,7 +71,10 @@ impl Manifest {
             .get(&self.ask())
             .map_err(|_| DecideError::impossible(format!("could not find out whether the cluster has {name}")))?;
         let (status, said) = answer;
-        let first = said.lines().find(|line| !line.trim().is_empty()).unwrap_or("nothing");
+        let first = match self.sensitive {
+            true => "what it says may hold secrets",
+            false => said.lines().find(|line| !line.trim().is_empty()).unwrap_or("nothing"),
+        };
         let impossible = |what: String, help: &str| Err(DecideError::impossible_help(what, help));
         match status {
             0 => Ok(Decision::nothing(format!("the cluster has {name} as wanted"))),

@@ -139,6 +139,7 @@ impl UserFile {
                     });
                 }
                 let before = match &entry.content {
+                    Some(bytes) if may_hold_secrets(bytes) => Shown::Masked,
                     Some(bytes) => Shown::text(String::from_utf8_lossy(bytes)),
                     None => Shown::Binary { bytes: entry.size },
                 };
@@ -153,6 +154,15 @@ impl UserFile {
             }
         }
     }
+}
+
+/// Whether a file that somebody else wrote says what nobody else should read: `cluster.yml` has a place for the passwords of
+/// registries, the keys of object stores, and private keys.
+fn may_hold_secrets(content: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(content).to_lowercase();
+    ["password", "secret", "access_key", "ssh_key:", "private key", "token"]
+        .iter()
+        .any(|word| text.contains(word))
 }
 
 impl Resource for UserFile {
@@ -187,6 +197,9 @@ mod tests {
         let change = expect_change(&file, &other);
         assert_eq!(change.differences[0].before, Shown::text("old\n"));
         assert_eq!(change.differences[0].after, Shown::text("new\n"));
+        let theirs = "private_registries:\n- password: geheim\n";
+        let theirs = t::file(Answers::new(), "/b/cluster.yml", 0o640, "ubuntu", "ubuntu", theirs);
+        assert_eq!(expect_change(&file, &theirs).differences[0].before, Shown::Masked);
         let folder = t::directory(Answers::new(), "/b/cluster.yml", 0o755, "root", "root");
         assert!(expect_error(&file, &folder).contains("should be a file"));
     }

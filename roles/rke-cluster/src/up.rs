@@ -71,6 +71,8 @@ impl RkeUp {
             }
             Reply::NoKubeconfig if state_lost => return Ok(Some("there is no cluster yet".into())),
             Reply::NoKubeconfig => return Ok(Some("the last `rke up` did not come to its end".into())),
+            Reply::Refused(said) | Reply::NotFound(said) => return Err(refused(&said)),
+            Reply::Down(said) if is_a_stranger(&said) => return Err(refused(&said)),
             other => other,
         };
         if state_lost {
@@ -113,6 +115,22 @@ cp -- cluster.yml {BUILT}.new && mv -f -- {BUILT}.new {BUILT}"#,
             keep = self.backups,
         )
     }
+}
+
+/// Whether the API answered after all, and does not know us or is not known to us: it runs, so that building it anew would
+/// mend nothing.
+fn is_a_stranger(said: &str) -> bool {
+    ["nauthorized", "must be logged in", "unknown authority"]
+        .iter()
+        .any(|part| said.contains(part))
+}
+
+fn refused(said: &str) -> DecideError {
+    let first = said.lines().next().unwrap_or_default();
+    DecideError::impossible_help(
+        format!("the cluster's API answers, and does not tell its nodes: {first}"),
+        "see what is wrong with kube_config_cluster.yml or the API; `rke up` is not run on a cluster that answers",
+    )
 }
 
 impl Resource for RkeUp {

@@ -478,6 +478,16 @@ fn rke_runs_only_when_it_is_needed() {
         let (copy, run) = (script.find("cluster.rkestate.backup"), script.find("rke up"));
         assert!(copy < run && script.contains("rm -f cluster.yml.built"), "{script}");
     }
+    // What answers is not built anew.
+    for said in [
+        "94\nError from server (Forbidden): nodes is forbidden",
+        "92\nthe server doesn't have a resource type",
+        "93\nerror: You must be logged in to the server (Unauthorized)",
+        "93\nUnable to connect to the server: x509: certificate signed by unknown authority",
+    ] {
+        let error = expect_error(&up(), &answers(Some("new\n"), true, said));
+        assert!(error.starts_with("the cluster's API answers"), "{error}");
+    }
     // A new state would be another cluster.
     assert!(expect_error(&up(), &answers(Some("new\n"), false, &all)).contains("cluster.rkestate is gone"));
 }
