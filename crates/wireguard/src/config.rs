@@ -67,6 +67,19 @@ impl WgConfig {
             .collect()
     }
 
+    /// Whether a line is this one, but for the space around it.
+    pub fn has_line(&self, text: &str) -> bool {
+        self.lines.iter().any(|line| line.text.trim() == text)
+    }
+
+    /// Puts a line behind the header of `section`.
+    pub fn begin_with(&mut self, section: usize, text: &str) {
+        if let Some(header) = self.lines.iter().position(|line| line.section == section) {
+            let text = Zeroizing::new(text.to_owned());
+            self.lines.insert(header + 1, Line { text, section });
+        }
+    }
+
     /// The first comment of `section`, without its `#`.
     pub fn comment(&self, section: usize) -> Option<&str> {
         self.of(section)

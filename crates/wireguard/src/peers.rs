@@ -86,12 +86,13 @@ impl Peers {
             .server()
             .map_err(|what| DecideError::impossible_help(format!("{path} cannot be used: {what}"), run_first))?;
         match server {
-            Some(server) if state.has_wg => Ok(Ok(server)),
+            Some(server) if state.has_wg && state.server_is_ours() => Ok(Ok(server)),
             found => {
                 if let Some(task) = answers.pending_for(&self.ask.question()) {
                     return Ok(Err(Decision::unknown(format!("the tunnel may come with \"{task}\""))));
                 }
                 let what = match found {
+                    Some(_) if state.has_wg => format!("{path} was not made here"),
                     Some(_) => "the host has no `wg`, which makes keys".to_owned(),
                     None => format!("there is no tunnel yet: {path} is missing"),
                 };

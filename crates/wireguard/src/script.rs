@@ -113,6 +113,9 @@ pub(crate) struct Live<'s> {
     pub allowed_ips: String,
 }
 
+/// What somebody else's `wg0.conf` is kept as when it is taken over. `wg-quick` takes no file of that name.
+pub(crate) const KEPT: &str = "wg0.conf.before-mosip-prov";
+
 /// What a change to the native backend consists of.
 #[derive(Default)]
 pub(crate) struct NativeChange<'s> {
@@ -130,6 +133,8 @@ pub(crate) struct NativeChange<'s> {
     pub server: Option<WgConfig>,
     /// The server's configuration that is there.
     pub present: Option<&'s FoundFile>,
+    /// Whether that one is kept beside it, as [`KEPT`].
+    pub keep: bool,
     /// Peers that a running tunnel must learn of: of those above.
     pub live: Vec<Live<'s>>,
     /// Keys that a running tunnel must forget.
@@ -145,6 +150,12 @@ impl NativeChange<'_> {
         if let Some(present) = self.present {
             let path = quote(&present.path);
             let _ = writeln!(body, "unchanged {path} {}", present.digest);
+            if self.keep {
+                let _ = writeln!(
+                    body,
+                    "if [ ! -e {KEPT} ]; then cat {path} >\"$w/kept\"; put \"$w/kept\" {KEPT} 600 root root; fi"
+                );
+            }
             if !self.new.is_empty() {
                 let _ = writeln!(body, "value {path} privatekey >\"$w/server.key\"");
                 learn(&mut body, "server");

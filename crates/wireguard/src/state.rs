@@ -5,6 +5,9 @@ use crate::name::PeerName;
 use crate::server::{Server, ServerPeer};
 use std::net::Ipv4Addr;
 
+/// The line of a `wg0.conf` that was made here.
+pub(crate) const MARK: &str = "# Made by mosip-prov";
+
 /// A file as it is on the host. Keys in it are marks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoundFile {
@@ -252,6 +255,12 @@ impl HostState {
             .as_ref()
             .map(|file| Server::of(file.config.clone()))
             .transpose()
+    }
+
+    /// Whether the server's configuration was made here, or taken over on request: it says so, or peers were made for it.
+    pub fn server_is_ours(&self) -> bool {
+        let marked = self.server.as_ref().is_some_and(|file| file.config.has_line(MARK));
+        marked || !self.files.is_empty() || !self.revoked.is_empty()
     }
 
     /// The peers of the server's configuration; none when that cannot be read.

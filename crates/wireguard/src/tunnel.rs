@@ -5,8 +5,9 @@ use crate::ask::AskPeers;
 use crate::config::WgConfig;
 use crate::layout::{INTERFACE, Layout, NATIVE_FOLDER};
 use crate::peer_file::shown;
-use crate::script::{NativeChange, SERVER_KEY};
+use crate::script::{KEPT, NativeChange, SERVER_KEY};
 use crate::server::{Server, Subnet};
+use crate::state::MARK;
 use mosip_prov_resources::{Answers, Ask, Change, DecideError, Decision, Question, Resource, Shell, Shown, Touch};
 
 /// The server's end of the tunnel.
@@ -18,6 +19,7 @@ pub struct Tunnel {
     mtu: Option<u16>,
     post_up: Vec<String>,
     post_down: Vec<String>,
+    replace: bool,
 }
 
 impl Tunnel {
@@ -30,6 +32,7 @@ impl Tunnel {
             mtu: None,
             post_up: Vec::new(),
             post_down: Vec::new(),
+            replace: false,
         }
     }
 
@@ -51,6 +54,14 @@ impl Tunnel {
     #[must_use]
     pub fn post_down(mut self, commands: impl IntoIterator<Item = String>) -> Self {
         self.post_down.extend(commands);
+        self
+    }
+
+    /// The same; with `true` a `wg0.conf` that somebody else made is taken over, with its key and its peers, and a copy of
+    /// it is kept. Without, it is an error.
+    #[must_use]
+    pub fn replace_existing(mut self, yes: bool) -> Self {
+        self.replace = yes;
         self
     }
 
@@ -100,7 +111,22 @@ impl Resource for Tunnel {
             )
         })?;
         let right_owner = |file: &crate::state::FoundFile| (file.mode, file.owner.as_str()) == (0o600, "root");
-        let fresh = || Server::of(WgConfig::parse(&format!("[Interface]\nPrivateKey = {SERVER_KEY}\n")));
+        let fresh = || {
+            Server::of(WgConfig::parse(&format!(
+                "[Interface]\n{MARK}\nPrivateKey = {SERVER_KEY}\n"
+            )))
+        };
+        let foreign = found.is_some() && !state.server_is_ours();
+        if foreign && !self.replace {
+            return Err(DecideError::impossible_help(
+                format!("{path} is there, and was not made here"),
+                format!(
+                    "end that tunnel and move the file away, or take another host; with wireguard_replace_existing: true it \
+                     is taken over: its key and peers stay, while its address, port, MTU, PostUp and PostDown become those of \
+                     the settings, and a copy is kept as {NATIVE_FOLDER}/{KEPT}"
+                ),
+            ));
+        }
         let before = found.clone();
         let mut server = match found {
             Some(server) => server,
@@ -117,12 +143,17 @@ impl Resource for Tunnel {
             }
         }
         self.applied_to(&mut server);
+        if foreign {
+            let (config, interface) = server.parts();
+            config.begin_with(interface, MARK);
+        }
         let rights = state.server.as_ref().is_none_or(right_owner);
         if before.as_ref() == Some(&server) && rights {
             return Ok(Decision::nothing(format!("{path} says what it should")));
         }
         let (summary, was) = match &before {
             None => (format!("make {path} and the server's key"), Shown::Absent),
+            Some(before) if foreign => (format!("take over {path}, and keep a copy"), shown(before.config())),
             Some(before) => (format!("correct {path}"), shown(before.config())),
         };
         let mut change = Change::new(summary.clone());
@@ -139,6 +170,7 @@ impl Resource for Tunnel {
         let native = NativeChange {
             server: Some(server.config().clone()),
             present: state.server.as_ref(),
+            keep: foreign,
             ..NativeChange::default()
         };
         Ok(change

@@ -198,7 +198,7 @@ fn the_tunnel_is_made_with_a_key_of_its_own_and_corrected_in_place() {
     assert_eq!(key.len(), 44);
     assert_eq!(
         text.replace(&key, "KEY"),
-        "[Interface]\nPrivateKey = KEY\nAddress = 10.13.13.1/24\nListenPort = 51820\nMTU = 1330\n\
+        "[Interface]\n# Made by mosip-prov\nPrivateKey = KEY\nAddress = 10.13.13.1/24\nListenPort = 51820\nMTU = 1330\n\
          PostUp = iptables -A FORWARD -i %i -j ACCEPT; sysctl -q net.ipv4.ip_forward=1\n"
     );
     assert_eq!(
@@ -433,6 +433,38 @@ fn a_server_with_a_new_key_is_known_to_every_peer_again() {
 }
 
 #[test]
+fn a_tunnel_that_was_not_made_here_is_taken_over_on_request_alone() {
+    let machine = Machine::new();
+    let own = "[Interface]\nPrivateKey = c2VydmVyIHByaXZhdGUga2V5LCBubyByZWFsIG9uZTE=\nAddress = 10.13.13.1/24\n\
+               ListenPort = 4500\nPostUp = /root/up\n\n[Peer]\nPublicKey = cHVibGljIGtleSBvZiBwZWVyMSwgbm8gcmVhbCBvbmUhISE=\n\
+               AllowedIPs = 10.13.13.2/32\n";
+    fs::create_dir_all(machine.etc()).expect("made");
+    fs::write(machine.etc().join("wg0.conf"), own).expect("written");
+    let error = expect_error(&tunnel(), &machine.answers());
+    for part in [
+        "was not made here",
+        "move the file away",
+        "wireguard_replace_existing: true",
+    ] {
+        assert!(error.contains(part), "{error}");
+    }
+    let error = expect_error(&peers().present(names(["alice"])), &machine.answers());
+    assert!(error.contains("was not made here"), "{error}");
+    let change = machine.bring_about(&tunnel().replace_existing(true));
+    assert_eq!(change.summary, "take over /etc/wireguard/wg0.conf, and keep a copy");
+    assert_eq!(machine.file("wg0.conf.before-mosip-prov"), own);
+    let text = machine.file("wg0.conf");
+    assert!(text.contains("c2VydmVyIHByaXZhdGUga2V5") && text.contains("cHVibGljIGtleSBvZiBwZWVyMS"));
+    assert!(text.contains("ListenPort = 51820\n") && !text.contains("/root/up"));
+    // Ours from now on, asked for or not.
+    expect_nothing(&tunnel(), &machine.answers());
+    machine.bring_about(&tunnel().mtu(1400));
+    assert_eq!(machine.file("wg0.conf.before-mosip-prov"), own);
+    machine.bring_about(&peers().present(names(["alice"])));
+    machine.no_key_was_told(&[]);
+}
+
+#[test]
 fn a_server_that_came_meanwhile_keeps_its_key() {
     let machine = Machine::new();
     let script = machine.script(&expect_change(&tunnel(), &machine.answers()));
@@ -453,7 +485,7 @@ fn a_key_that_wg_refuses_is_not_told() {
     let machine = Machine::with_tunnel();
     fs::write(
         machine.etc().join("wg0.conf"),
-        "[Interface]\nPrivateKey = secret-but-too-short\nAddress = 10.13.13.1\n",
+        "[Interface]\n# Made by mosip-prov\nPrivateKey = secret-but-too-short\nAddress = 10.13.13.1\n",
     )
     .expect("written");
     let script = machine.script(&expect_change(&peers().present(names(["alice"])), &machine.answers()));

@@ -20,7 +20,9 @@ const KERNEL: &str = "[ -d /sys/module/wireguard ] || grep -qs '/wireguard\\.ko'
 pub(crate) fn tasks(settings: &Settings) -> RoleTasks {
     let wait = settings.lock_timeout;
     let vpn = &settings.vpn;
-    let tunnel = Tunnel::new(vpn.subnet, vpn.port).mtu(vpn.peer.mtu);
+    let tunnel = Tunnel::new(vpn.subnet, vpn.port)
+        .mtu(vpn.peer.mtu)
+        .replace_existing(settings.replace_existing);
     let mut tasks = vec![
         docker::stopped(),
         Task::new("Refresh the package index", Apt::update_cache().lock_timeout(wait))

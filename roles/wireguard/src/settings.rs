@@ -17,6 +17,8 @@ pub struct Settings {
     pub vpn: wireguard::Settings,
     /// What only the docker backend has; `None` with the native one.
     pub docker: Option<DockerSettings>,
+    /// Whether a tunnel of somebody else's making is taken over: `wireguard_replace_existing`. Native backend alone.
+    pub replace_existing: bool,
     /// How long to wait for the locks of dpkg and apt.
     pub lock_timeout: Duration,
 }
@@ -224,6 +226,7 @@ impl Settings {
             user: reader.user(),
             daemon: reader.daemon(),
         });
+        let replace_existing = reader.bool("wireguard_replace_existing");
         let lock_timeout = Duration::from_secs(reader.number("apt_lock_timeout", "number of seconds").into());
         if let Some(vpn) = &vpn {
             peers_fit(vpn, &mut reader);
@@ -231,6 +234,7 @@ impl Settings {
         let made = vpn.map(|vpn| Self {
             vpn,
             docker,
+            replace_existing,
             lock_timeout,
         });
         made.filter(|_| problems.error_count() == before)

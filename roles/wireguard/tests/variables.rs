@@ -157,6 +157,7 @@ const DOCKER: &[Row] = &[
         &["\"debug\": Bool(true)", "daemon: {"],
     ),
     ("apt_lock_timeout: 5", &["lock_timeout: 5s"]),
+    ("wireguard_replace_existing: true", &["replace_existing: true"]),
 ];
 
 const WITHOUT_DOCKER: &[Row] = &[
@@ -182,4 +183,5 @@ const WITHOUT_DOCKER: &[Row] = &[
     ("docker_user: other", &[]),
     ("wireguard_docker_daemon_config: {debug: true}", &[]),
     ("apt_lock_timeout: 5", &["lock_timeout: 5s"]),
+    ("wireguard_replace_existing: true", &["replace_existing: true"]),
 ];
