@@ -9,8 +9,8 @@ use crate::{CONFIG_FOLDER, IMAGES_FOLDER};
 use mosip_prov_resources::probe::command::AskCommand;
 use mosip_prov_resources::shell::quote;
 use mosip_prov_resources::{
-    Answers, Ask, Change, Content, DecideError, Decision, FileToWrite, Question, Resource, Shell, Shown, Touch,
-    WriteFiles,
+    Answers, Ask, Change, Content, DecideError, Decision, FileToWrite, Patience, Question, Resource, Shell, Shown,
+    Touch, WriteFiles,
 };
 use std::time::Duration;
 
@@ -158,16 +158,21 @@ impl Resource for Installed {
         } else {
             let text = version
                 .strip_prefix("rke2 version ")
-                .and_then(|rest| rest.split_whitespace().next())
-                .unwrap_or(version);
+                .and_then(|rest| rest.split_whitespace().next());
+            // Which one it is decides what may follow: without knowing, nothing is replaced.
+            let Some((text, present)) = text.and_then(|text| Some((text, Release::parse(text)?))) else {
+                return Ok(Decision::NotYet {
+                    reason: format!(
+                        "{PROGRAM} is there, and `{PROGRAM} --version` does not say which release it is; where it is broken, remove it"
+                    ),
+                });
+            };
             let came_as = lines.next().unwrap_or("unknown");
             // One that was put there by other means is what it says that it is.
             if text == wanted.text && (came_as == "unknown" || came_as == self.tarball.sha256) {
                 return Ok(Decision::nothing(format!("RKE2 {text} is installed")));
             }
-            if let Some(present) = Release::parse(text) {
-                may_follow(&present, wanted)?;
-            }
+            may_follow(&present, wanted)?;
             Shown::text(text)
         };
         let change = self.steps()?;
@@ -181,6 +186,14 @@ impl Resource for Installed {
                 Touch::Kind("command"),
             ])
             .into())
+    }
+
+    /// A loaded machine may take longer to say what it has.
+    fn patience(&self) -> Patience {
+        Patience {
+            every: Duration::from_secs(5),
+            at_most: Duration::from_secs(60),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What is decided about the release and images on a machine.
 
 use mosip_prov_resources::testing::{self as t, expect_change, expect_error, expect_nothing};
-use mosip_prov_resources::{Answers, Resource, Step};
+use mosip_prov_resources::{Answers, Decision, Resource, Step};
 use mosip_prov_rke2::{Image, Installed, Placed, Release, SharedFile, Tarball, artifacts};
 use std::path::Path;
 
@@ -84,6 +84,26 @@ fn kubernetes_goes_one_step_at_a_time_and_never_back() {
     assert!(expect_error(&it, &from("v1.26.1+rke2r1")).contains("v1.25.16+rke2r2 is older"));
     assert!(expect_error(&it, &from("v1.25.16+rke2r3")).contains("cannot go back"));
     assert!(expect_error(&it, &from("v1.23.17+rke2r1")).contains("go by way of a release of v1.24"));
+}
+
+#[test]
+fn a_program_that_does_not_tell_its_release_is_not_replaced() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let it = local(folder.path());
+    // A loaded machine's program is cut off before it says anything: the record's line is the first then.
+    for output in [
+        "unknown".to_owned(),
+        sum("a"),
+        sum("b"),
+        String::new(),
+        format!("rke2 version dev\n{}", sum("a")),
+    ] {
+        let decided = it.decide(&says(&it, &output));
+        assert!(
+            matches!(&decided, Ok(Decision::NotYet { reason }) if reason.contains("/usr/local/bin/rke2 --version")),
+            "{output:?}: {decided:?}"
+        );
+    }
 }
 
 #[test]
