@@ -23,7 +23,7 @@ pub use flavor::{Distribution, Flavor};
 pub use install::{Installed, Placed};
 pub use rejoin::Rejoin;
 pub use service::Service;
-pub use settings::{Cni, Release, Settings};
+pub use settings::{Cni, ImportUrl, Release, Settings};
 pub use shared_file::SharedFile;
 pub use token::{KeptToken, NodeToken, TokenFrom};
 pub use topology::{Machine, Roles, Topology};

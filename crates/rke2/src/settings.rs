@@ -8,6 +8,7 @@ use mosip_prov_resources::Content;
 use mosip_prov_resources::diagnostic::{Diagnostic, Diagnostics, Location};
 use mosip_prov_resources::value::Value;
 use mosip_prov_resources::vars::HostVars;
+use std::fmt;
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::time::Duration;
@@ -111,7 +112,24 @@ pub struct Settings {
     /// How long a node may take to come up.
     pub start_timeout: Duration,
     /// What imports the cluster into Rancher: the URL, and how long that may take.
-    pub import: Option<(String, Duration)>,
+    pub import: Option<(ImportUrl, Duration)>,
+}
+
+/// The URL by which Rancher imports a cluster. It holds a token: whoever has it reads what Rancher trusts the cluster with.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ImportUrl(String);
+
+impl ImportUrl {
+    /// The URL itself. Call it only where it is used.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for ImportUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ImportUrl(***)")
+    }
 }
 
 /// Reads variables of one host and collects what is wrong.
@@ -336,20 +354,26 @@ impl Reader<'_> {
         labels
     }
 
-    fn import(&mut self, flavor: Flavor) -> Option<(String, Duration)> {
+    fn import(&mut self, flavor: Flavor) -> Option<(ImportUrl, Duration)> {
         let name = "rancher_import_url";
-        let (url, seconds) = (self.text(name), self.number("rancher_import_timeout", 1..=86_400));
+        let secret = self
+            .problems
+            .take(self.vars.secret(name).map_err(Diagnostic::from))
+            .flatten();
+        let url = secret.map(|s| s.expose().trim().to_owned()).unwrap_or_default();
+        let seconds = self.number("rancher_import_timeout", 1..=86_400);
         if flavor != Flavor::Main || url.is_empty() {
             return None;
         }
         if !(url.starts_with("https://") || url.starts_with("http://")) || url.contains(char::is_whitespace) {
-            self.error(
-                name,
-                format!("{name} is no URL"),
-                "give the one that Rancher shows, such as https://rancher.example.org/v3/import/….yaml; empty: no import",
-            );
+            // The line that it stands in is not shown.
+            let place = self.place(name).map(|place| Location { text: None, ..place });
+            self.problems
+                .push(Diagnostic::error(format!("{name} is no URL")).at(place).help(
+                    "give the one that Rancher shows, such as https://rancher.example.org/v3/import/….yaml; empty: no import",
+                ));
         }
-        Some((url, Duration::from_secs(seconds.into())))
+        Some((ImportUrl(url), Duration::from_secs(seconds.into())))
     }
 
     fn token(&mut self, deployment_node: &str, folder: &str) -> TokenFrom {

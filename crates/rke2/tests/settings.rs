@@ -365,3 +365,134 @@ fn a_download_has_a_checksum() {
     let (_, problems) = World::new(MIXED, "rke2_artifact_path: nowhere\n").artifacts(Cni::Canal);
     assert!(problems.contains("cannot be read"), "{problems}");
 }
+
+#[test]
+fn the_import_url_is_not_told() {
+    let (_, settings) = good("rancher_import_url: https://rancher.example.org/v3/import/t0ken.yaml\n");
+    let (url, timeout) = settings.import.as_ref().expect("an import");
+    assert_eq!(url.expose(), "https://rancher.example.org/v3/import/t0ken.yaml");
+    assert_eq!(timeout.as_secs(), 1200);
+    assert!(!format!("{settings:?}").contains("t0ken"), "{settings:?}");
+    let problems = problem(MIXED, "rancher_import_url: rancher.example.org/v3/import/t0ken.yaml\n");
+    assert!(
+        problems.contains("rancher_import_url is no URL") && problems.contains("all.yml:"),
+        "{problems}"
+    );
+    assert!(!problems.contains("t0ken"), "{problems}");
+}
+
+#[test]
+fn the_architecture_chooses_the_artefacts() {
+    let sums = format!("rke2_sha256: {}\n", "a".repeat(64));
+    let (made, _) = World::new(MIXED, &format!("{sums}rke2_arch: arm64\n")).artifacts(Cni::Canal);
+    let made = made.expect("taken");
+    assert_eq!(made.tarball.name, "rke2.linux-arm64.tar.gz");
+    assert!(format!("{:?}", made.tarball.from).contains("/v1.25.16%2Brke2r2/rke2.linux-arm64.tar.gz"));
+    // The list of checksums and the images are those of the architecture, too.
+    let world = World::new(MIXED, "rke2_artifact_path: rke2\nrke2_arch: arm64\n");
+    let amd64 = ["rke2.linux-amd64.tar.gz", "rke2-images.linux-amd64.tar.zst"];
+    folder(&world, &amd64, &amd64);
+    let (made, problems) = world.artifacts(Cni::Canal);
+    assert!(made.is_none());
+    for name in [
+        "rke2.linux-arm64.tar.gz",
+        "rke2-images.linux-arm64.tar.zst",
+        "sha256sum-arm64.txt",
+    ] {
+        assert!(problems.contains(&format!("has no {name}")), "{name}\n{problems}");
+    }
+    let (made, problems) = World::new(MIXED, &format!("{sums}rke2_arch: s390x\n")).artifacts(Cni::Canal);
+    assert!(
+        made.is_none() && problems.contains("rke2_arch is \"s390x\""),
+        "{problems}"
+    );
+}
+
+#[test]
+fn machines_download_from_where_the_operator_says() {
+    let sums = format!("rke2_sha256: {}\n", "a".repeat(64));
+    let mirror = format!("{sums}rke2_artifact_url: http://mirror.example.org/rke2/\n");
+    let (made, problems) = World::new(MIXED, &mirror).artifacts(Cni::Canal);
+    assert_eq!(problems, "");
+    let shown = format!("{:?}", made.expect("taken").tarball.from);
+    assert!(
+        shown.contains("\"http://mirror.example.org/rke2/v1.25.16%2Brke2r2/rke2.linux-amd64.tar.gz\""),
+        "{shown}"
+    );
+    for wrong in [
+        "mirror.example.org/rke2",
+        "ftp://mirror.example.org/",
+        "\"https://a b\"",
+    ] {
+        let (made, problems) = World::new(MIXED, &format!("{sums}rke2_artifact_url: {wrong}\n")).artifacts(Cni::Canal);
+        assert!(
+            made.is_none() && problems.contains("which is no URL"),
+            "{wrong}\n{problems}"
+        );
+    }
+}
+
+#[test]
+fn a_load_balancer_takes_the_place_of_the_first_server() {
+    let vars = "rke2_registration_address: join.example.org\nrke2_api_address: 192.0.2.10\n";
+    let (topology, settings) = good(vars);
+    assert_eq!(
+        (settings.registration.as_str(), settings.api.as_str()),
+        ("join.example.org", "192.0.2.10")
+    );
+    for machine in ["vm2", "vm4"] {
+        let text = config::config(&settings, &topology, topology.machine(machine).expect("a machine"));
+        assert!(text.contains("server: \"https://join.example.org:9345\"\n"), "{text}");
+    }
+    // The first makes the cluster whatever stands in front of it, and its certificate has both names.
+    let first = config_of(vars, "vm1");
+    assert!(!first.contains("\nserver:"), "{first}");
+    for name in ["join.example.org", "192.0.2.10"] {
+        assert!(first.contains(&format!("  - \"{name}\"\n")), "{name}\n{first}");
+    }
+    let problems = problem(
+        MIXED,
+        "rke2_registration_address: https://join.example.org\nrke2_api_address: 192.0.2.10:6443\n",
+    );
+    for wanted in [
+        "rke2_registration_address is \"https://join.example.org\"",
+        "rke2_api_address is \"192.0.2.10:6443\"",
+    ] {
+        assert!(problems.contains(wanted), "{wanted}\n{problems}");
+    }
+}
+
+#[test]
+fn labels_of_nodes_are_held_to_what_kubernetes_takes() {
+    let (_, settings) = good("rke2_node_labels: {site: north, rack: 7, ssd: true, node.kubernetes.io/pool: a}\n");
+    let mut labels = settings.labels.clone();
+    labels.sort();
+    assert_eq!(
+        labels,
+        ["node.kubernetes.io/pool=a", "rack=7", "site=north", "ssd=true"]
+    );
+    assert!(good("").1.labels.is_empty());
+    for wrong in [
+        "{site: \"a b\"}",
+        "{site: a/b}",
+        "{\"a b\": c}",
+        "{site: [a]}",
+        "{topology.kubernetes.io/zone: a}",
+    ] {
+        let problems = problem(MIXED, &format!("rke2_node_labels: {wrong}\n"));
+        assert!(problems.contains("rke2_node_labels has "), "{wrong}\n{problems}");
+    }
+}
+
+#[test]
+fn a_node_has_as_long_to_start_as_the_operator_gives_it() {
+    assert_eq!(good("").1.start_timeout.as_secs(), 1200);
+    assert_eq!(good("rke2_start_timeout: 90\n").1.start_timeout.as_secs(), 90);
+    for wrong in ["0", "86401", "-5"] {
+        let problems = problem(MIXED, &format!("rke2_start_timeout: {wrong}\n"));
+        assert!(
+            problems.contains(&format!("rke2_start_timeout is {wrong}, and")),
+            "{problems}"
+        );
+    }
+}

@@ -54,7 +54,7 @@ impl Rke2Token {
         };
         if let Some((url, _)) = &settings.import {
             // Named before the cluster is touched.
-            let reachable = ImportReachable::new(&kubectl(&settings), url.as_str());
+            let reachable = ImportReachable::new(&kubectl(&settings), url.expose());
             made.tasks
                 .push(Task::new("See that the import URL answers", reachable).tag(IMPORT));
         }
@@ -145,7 +145,11 @@ impl Rke2Cluster {
         if let Some((url, timeout)) = settings.import {
             let agent = DeploymentReady::new(&kubectl, NAMESPACE, AGENT).for_at_most(timeout);
             made.tasks.extend([
-                Task::new("Import the cluster into Rancher", RancherImport::new(&kubectl, url)).tag(IMPORT),
+                Task::new(
+                    "Import the cluster into Rancher",
+                    RancherImport::new(&kubectl, url.expose()),
+                )
+                .tag(IMPORT),
                 Task::new("Wait for Rancher's agent", agent).tag(IMPORT),
             ]);
         }
