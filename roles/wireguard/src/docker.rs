@@ -1,9 +1,11 @@
 //! The docker backend: Docker with the tunnel's MTU, the image, its container and unit, and the files of its peers.
 
-use crate::daemon::{self, DAEMON_FILE, VALIDATE};
+use crate::daemon::{self, DAEMON_FILE};
 use crate::folder::{Folder, FolderThere, FormerGone, WithFolder, Within};
+use crate::running::NotRunning;
 use crate::settings::{DockerSettings, Settings};
 use crate::{CONFIG, DOCKER, WIREGUARD, native, one_is_missing};
+use mosip_prov_resources::probe::command::AskCommand;
 use mosip_prov_resources::probe::package::{AskPackage, PackageStatus};
 use mosip_prov_resources::{
     Apt, Ask, Condition, Container, File, Group, Health, Image, Outcome, RoleTasks, Task, Unit, User, Verdict,
@@ -66,23 +68,24 @@ fn the_daemon(settings: &Settings, docker: &DockerSettings) -> Vec<Task> {
             "Make the folder of Docker's configuration",
             roots(File::directory("/etc/docker"), 0o755),
         ),
-        Task::new(
-            CONFIGURE,
-            roots(File::content(DAEMON_FILE, daemon::merged(wanted)), 0o644).validate(VALIDATE),
-        ),
+        Task::new(CONFIGURE, daemon::DaemonFile(wanted)),
         Task::new(
             "Make the folder of its unit's settings",
             roots(File::directory(DROP_IN_FOLDER), 0o755),
         ),
         Task::new(COMMAND, roots(File::content(DROP_IN, DROP_IN_TEXT), 0o644)),
         Task::new("Refresh the package index", Apt::update_cache().lock_timeout(wait)).when(missing()),
+        // Without them no container starts where the kernel has AppArmor. By themselves, since a change to these is no start
+        // of Docker.
+        Task::new(
+            "Install the tools of AppArmor",
+            Apt::present(["apparmor"]).no_recommends().lock_timeout(wait),
+        )
+        .when(not_from_vendor()),
         Task::new(
             INSTALL,
-            // What it recommends is git, criu, needrestart and the like; without apparmor's tools no container starts where
-            // the kernel has AppArmor.
-            Apt::present(["docker.io", "apparmor"])
-                .no_recommends()
-                .lock_timeout(wait),
+            // What it recommends is git, criu, needrestart and the like.
+            Apt::present(["docker.io"]).no_recommends().lock_timeout(wait),
         )
         .when(not_from_vendor()),
         Task::new("Restart Docker on its new settings", Unit::restarted("docker")).when(settings_changed()),
@@ -120,18 +123,32 @@ fn missing() -> Condition {
     one_is_missing(&["docker.io", "apparmor"], &["docker-ce"])
 }
 
-/// One that has only just been installed runs on them already.
+/// Prints `older` where Docker runs since before a file of its settings was written.
+fn runs_on_former() -> AskCommand {
+    AskCommand(format!(
+        "s=$(LC_ALL=C TZ=UTC systemctl show -p ActiveEnterTimestamp docker.service 2>/dev/null) || exit 0\ns=${{s#*=}}\n\
+         [ -n \"$s\" ] || exit 0\nif [ -n \"$(find {DAEMON_FILE} {DROP_IN} -newermt \"$s\" 2>/dev/null)\" ]; then echo older; fi"
+    ))
+}
+
+/// One that has only just been installed runs on them already. What an earlier run wrote before it broke off counts too, and
+/// that before the image is pulled: mirrors and registries of it may stand in these settings. A handler would come too late.
 fn settings_changed() -> Condition {
-    Condition::new(Vec::new(), |answers| {
-        let changed = |task| answers.outcome(task) == Some(Outcome::Changed);
-        Ok(if changed(INSTALL) {
-            Verdict::Skip("Docker has started on them".into())
-        } else if changed(CONFIGURE) || changed(COMMAND) {
-            Verdict::Do
-        } else {
-            Verdict::Skip("its settings are as they were".into())
-        })
+    let ask = runs_on_former();
+    Condition::new(vec![ask.question()], move |answers| {
+        let changed = |task: &str| answers.outcome(task) == Some(Outcome::Changed);
+        Ok(restart_needed(changed, answers.get(&ask)?.output.trim() == "older"))
     })
+}
+
+fn restart_needed(changed: impl Fn(&str) -> bool, older: bool) -> Verdict {
+    if changed(INSTALL) {
+        Verdict::Skip("Docker has started on them".into())
+    } else if changed(CONFIGURE) || changed(COMMAND) || older {
+        Verdict::Do
+    } else {
+        Verdict::Skip("Docker runs on them".into())
+    }
 }
 
 fn the_container(settings: &Settings, docker: &DockerSettings) -> Vec<Task> {
@@ -201,10 +218,68 @@ fn unit_file(name: &str) -> String {
     )
 }
 
-/// The docker backend's unit does not run: its container holds the port.
-pub(crate) fn stopped() -> Task {
-    Task::new(
-        "See that the container of the other backend does not run",
-        Unit::new(UNIT).stopped().disabled(),
-    )
+/// The docker backend does not run: its container holds the port, whoever started it.
+pub(crate) fn stopped(settings: &Settings) -> [Task; 2] {
+    [
+        Task::new(
+            "See that the container of the other backend does not run",
+            Unit::new(UNIT).stopped().disabled(),
+        ),
+        Task::new(
+            "See that nothing else runs that container",
+            NotRunning {
+                name: settings.vpn.layout.container.clone(),
+                port: settings.vpn.port,
+            },
+        ),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(changed: &[&str], said: &str) -> bool {
+        matches!(
+            restart_needed(|task| changed.contains(&task), said == "older"),
+            Verdict::Do
+        )
+    }
+
+    #[test]
+    fn docker_is_restarted_when_it_runs_on_former_settings() {
+        assert!(!verdict(&[], ""));
+        assert!(verdict(&[CONFIGURE], "") && verdict(&[COMMAND], ""));
+        assert!(!verdict(&[CONFIGURE, COMMAND, INSTALL], ""), "it has started on them");
+        // Docker was there, and another package was not.
+        assert!(verdict(&[CONFIGURE, "Install the tools of AppArmor"], ""));
+        // An earlier run broke off between the settings and the restart.
+        assert!(verdict(&[], "older"));
+    }
+
+    #[test]
+    fn docker_is_asked_since_when_it_runs() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| dir.path().join(name).display().to_string();
+        let script = runs_on_former()
+            .0
+            .replace(DAEMON_FILE, &at("daemon.json"))
+            .replace(DROP_IN, &at("drop-in"));
+        let said = |show: &str| {
+            let script = format!("systemctl() {{ {show}; }}\n{script}");
+            let output = std::process::Command::new("sh").args(["-c", &script]).output();
+            let output = output.expect("sh");
+            assert!(output.status.success(), "{output:?}");
+            String::from_utf8(output.stdout).expect("text").trim().to_owned()
+        };
+        let (before, after) = (
+            "echo ActiveEnterTimestamp=Tue 2020-01-07 10:00:00 UTC",
+            "echo ActiveEnterTimestamp=Wed 2098-01-01 10:00:00 UTC",
+        );
+        assert_eq!(said(before), "", "there are no settings");
+        std::fs::write(at("daemon.json"), "{}").expect("written");
+        assert_eq!((said(before).as_str(), said(after).as_str()), ("older", ""));
+        assert_eq!(said("echo ActiveEnterTimestamp="), "", "it does not run");
+        assert_eq!(said("return 127"), "");
+    }
 }

@@ -11,6 +11,7 @@ mod daemon;
 mod docker;
 mod folder;
 mod native;
+mod running;
 mod settings;
 
 pub use settings::{DockerSettings, Settings};

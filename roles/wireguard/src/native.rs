@@ -23,8 +23,8 @@ pub(crate) fn tasks(settings: &Settings) -> RoleTasks {
     let tunnel = Tunnel::new(vpn.subnet, vpn.port)
         .mtu(vpn.peer.mtu)
         .replace_existing(settings.replace_existing);
-    let mut tasks = vec![
-        docker::stopped(),
+    let mut tasks = Vec::from(docker::stopped(settings));
+    tasks.extend([
         Task::new("Refresh the package index", Apt::update_cache().lock_timeout(wait))
             .when(one_is_missing(&["wireguard-tools", "iptables"], &[])),
         Task::new(
@@ -40,7 +40,7 @@ pub(crate) fn tasks(settings: &Settings) -> RoleTasks {
             "Forward packets, now and after each boot",
             Sysctl::in_file("/etc/sysctl.d/99-wireguard.conf").set("net.ipv4.ip_forward", "1"),
         ),
-    ];
+    ]);
     tasks.extend(chains(settings).tasks());
     tasks.extend([
         Task::new(

@@ -176,6 +176,7 @@ fn the_tasks_of_each_backend_in_their_order() {
             "Make the folder of its unit's settings",
             "Have Docker started on that alone",
             "Refresh the package index",
+            "Install the tools of AppArmor",
             "Install Docker",
             "Restart Docker on its new settings",
             "Run Docker, now and after each boot",
@@ -196,6 +197,7 @@ fn the_tasks_of_each_backend_in_their_order() {
         names(&native.tasks),
         [
             "See that the container of the other backend does not run",
+            "See that nothing else runs that container",
             "Refresh the package index",
             "Install the tools of WireGuard",
             "Install WireGuard for a kernel that lacks it",
