@@ -5,6 +5,7 @@
 use crate::settings::{Cni, Settings};
 use crate::topology::{Machine, Topology};
 use crate::{MANIFESTS_FOLDER, SUPERVISOR_PORT, TOKEN_FILE};
+use mosip_prov_resources::{Answers, DecideError, Decision, File, Question, Resource, Shown};
 use std::fmt::Write as _;
 
 /// Snapshots of etcd, as many and as often as RKE 1 was told to: every 12 hours, 6 kept.
@@ -185,5 +186,92 @@ fn manifest(chart: &'static str, values: &str) -> Manifest {
         chart,
         path: format!("{MANIFESTS_FOLDER}/{chart}-config.yaml"),
         content,
+    }
+}
+
+/// The configuration in its place, mode 0600. What it takes the place of is shown, but not where it may hold a secret: a
+/// cluster that was made by other means may have its token in there.
+#[derive(Debug, Clone)]
+pub struct ConfigFile(File);
+
+impl ConfigFile {
+    /// `content` at `path`; there must be no secret in it.
+    pub fn new(path: impl Into<String>, content: impl Into<String>) -> Self {
+        let file = File::content(path, content.into());
+        Self(file.mode(0o600).owner("root").group("root"))
+    }
+}
+
+/// Whether a `config.yaml` may hold a secret: by the words of its options, however it is written. The names of files that
+/// hold one are none.
+fn may_hold_secrets(text: &str) -> bool {
+    let text = text.to_ascii_lowercase().replace("token-file", "");
+    let words = ["token", "secret", "access-key", "password", "datastore-endpoint"];
+    words.iter().any(|word| text.contains(word))
+}
+
+impl Resource for ConfigFile {
+    fn kind(&self) -> &'static str {
+        "rke2_config"
+    }
+
+    fn questions(&self) -> Vec<Question> {
+        self.0.questions()
+    }
+
+    fn decide(&self, answers: &Answers) -> Result<Decision, DecideError> {
+        let mut decision = self.0.decide(answers)?;
+        if let Decision::Change(change) = &mut decision {
+            for difference in &mut change.differences {
+                if matches!(&difference.before, Shown::Text(text) if may_hold_secrets(text)) {
+                    difference.before = Shown::Masked;
+                }
+            }
+        }
+        Ok(decision)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mosip_prov_resources::testing::{self as t, expect_change, expect_nothing};
+
+    const PATH: &str = "/etc/rancher/rke2/config.yaml";
+    const OURS: &str = "# Written by mosip-prov.\ntoken-file: \"/etc/rancher/rke2/token\"\n";
+
+    fn with(there: &str) -> Answers {
+        t::file(Answers::new(), PATH, 0o600, "root", "root", there)
+    }
+
+    #[test]
+    fn a_secret_of_the_one_before_is_not_shown() {
+        let file = ConfigFile::new(PATH, OURS);
+        expect_nothing(&file, &with(OURS));
+        for secret in [
+            "server: x\ntoken: s3cr3t\n",
+            "\"agent-token\" : s3cr3t\n",
+            "{token: s3cr3t}\n",
+            "token-file: /x\ndatastore-endpoint: mysql://u:s3cr3t@tcp(x)/y\n",
+            "etcd-s3-secret-key: s3cr3t\n",
+        ] {
+            let change = expect_change(&file, &with(secret));
+            assert!(!format!("{change:?}").contains("s3cr3t"), "{change:?}");
+            assert!(
+                change.differences.iter().any(|d| d.before == Shown::Masked),
+                "{change:?}"
+            );
+            assert!(
+                change.differences.iter().any(|d| d.after == Shown::text(OURS)),
+                "{change:?}"
+            );
+        }
+        // Without one, what changes is to be seen.
+        let before = "token-file: \"/x\"\nnode-name: a\n";
+        let change = expect_change(&file, &with(before));
+        assert!(
+            change.differences.iter().any(|d| d.before == Shown::text(before)),
+            "{change:?}"
+        );
     }
 }

@@ -19,6 +19,7 @@ pub mod topology;
 
 pub use around::Around;
 pub use artifacts::{Artifacts, Image, Library, Tarball};
+pub use config::ConfigFile;
 pub use flavor::{Distribution, Flavor};
 pub use install::{Installed, Placed};
 pub use rejoin::Rejoin;

@@ -136,6 +136,9 @@ impl Resource for KeptToken {
 pub(crate) const JOINED: &str =
     "[ -e /var/lib/rancher/rke2/server/token ] || [ -e /var/lib/rancher/rke2/agent/client-kubelet.crt ]";
 
+/// Where a server keeps the token that its cluster lets nodes in with, in its long form.
+const NODE_TOKEN: &str = "/var/lib/rancher/rke2/server/node-token";
+
 /// The token on a machine of the cluster.
 #[derive(Debug, Clone)]
 pub struct NodeToken {
@@ -209,7 +212,23 @@ impl Resource for NodeToken {
                 }
             }
         };
-        if let FileState::Entry(entry) = answers.get(&FileAsk::new(self.path.as_str()))?
+        let there = answers.get(&FileAsk::new(self.path.as_str()))?;
+        // A cluster that was made by other means has its token elsewhere; one that was made up here would keep the machine
+        // from starting again.
+        if let (FileState::Absent { .. }, TokenFrom::Kept { node, path }) = (&there, &self.from)
+            && answers.get(&AskCommand(JOINED.into()))?.status == 0
+        {
+            return Err(DecideError::impossible_help(
+                format!(
+                    "this machine is in a cluster, and has no {}: whether the token that {node} keeps as {path} is the cluster's is not known",
+                    self.path
+                ),
+                format!(
+                    "set rke2_token, in a vault, to what root finds in {NODE_TOKEN} on a server; in a cluster without servers that run, to the token of its config.yaml"
+                ),
+            ));
+        }
+        if let FileState::Entry(entry) = there
             && entry.digest.is_some_and(|there| there != digest(content.bytes()))
             && answers.get(&AskCommand(JOINED.into()))?.status == 0
         {
@@ -339,6 +358,21 @@ mod tests {
         assert!(!error.contains(TOKEN) && !error.contains(other.trim()), "{error}");
         // Before it has joined, it may change.
         expect_change(&node(), &kept_on(machine(Some(other), false), Some(TOKEN)));
+    }
+
+    #[test]
+    fn a_cluster_that_was_made_by_other_means_is_given_no_token_that_was_made_up() {
+        let error = expect_error(&node(), &kept_on(machine(None, true), Some(TOKEN)));
+        assert!(error.contains("has no /t") && !error.contains(TOKEN), "{error}");
+        let decided = node().decide(&kept_on(machine(None, true), Some(TOKEN)));
+        let help = decided.expect_err("refused").help().map(str::to_owned).expect("help");
+        assert!(
+            help.contains("rke2_token") && help.contains("/var/lib/rancher/rke2/server/node-token"),
+            "{help}"
+        );
+        // What the operator gives then is taken.
+        let given = NodeToken::at("/t", TokenFrom::Given(Content::sensitive(format!("{TOKEN}\n"))));
+        expect_change(&given, &machine(None, true));
     }
 
     #[test]

@@ -6,9 +6,9 @@
 use mosip_prov_resources::diagnostic::{Diagnostic, Diagnostics};
 use mosip_prov_resources::{File, Role, RoleContext, RoleTasks, RunAs, Task, WaitFor};
 use mosip_prov_rke2::{
-    API_PORT, Around, Artifacts, CONFIG_FILE, CONFIG_FOLDER, DEFAULTS, Distribution, Flavor, Installed, Library,
-    MANIFESTS_FOLDER, Machine, NodeToken, Placed, Rejoin, SUPERVISOR_PORT, Service, Settings, TOKEN_FILE, Topology,
-    config,
+    API_PORT, Around, Artifacts, CONFIG_FILE, CONFIG_FOLDER, ConfigFile, DEFAULTS, Distribution, Flavor, Installed,
+    Library, MANIFESTS_FOLDER, Machine, NodeToken, Placed, Rejoin, SUPERVISOR_PORT, Service, Settings, TOKEN_FILE,
+    Topology, config,
 };
 use std::time::Duration;
 
@@ -164,10 +164,7 @@ fn member(settings: &Settings, topology: &Topology, machine: &Machine, artifacts
             of_root(File::directory(CONFIG_FOLDER).mode(0o755)),
         ),
         token_task,
-        Task::new(
-            "Configure RKE2",
-            of_root(File::content(CONFIG_FILE, content).mode(0o600)),
-        ),
+        Task::new("Configure RKE2", ConfigFile::new(CONFIG_FILE, content)),
     ];
     if topology.is_first(&machine.name) {
         let members = topology
