@@ -163,7 +163,7 @@ fn nextest_words(selection: &[&str], with_ignored: bool, serial: bool) -> Vec<St
     }
     if serial {
         // Each test locks the hosts that it uses, and most of its time is a host's.
-        words.extend(["--test-threads", "3"]);
+        words.extend(["--test-threads", "4"]);
     }
     words.into_iter().map(String::from).collect()
 }
@@ -396,7 +396,7 @@ mod tests {
     fn tests_that_use_hosts_are_few_at_a_time() {
         assert!(
             nextest_words(&["-p", "x"], true, true)
-                .ends_with(&["--run-ignored", "all", "--test-threads", "3"].map(String::from))
+                .ends_with(&["--run-ignored", "all", "--test-threads", "4"].map(String::from))
         );
         // Tests of one process share its locks.
         assert!(
