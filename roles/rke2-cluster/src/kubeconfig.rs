@@ -57,6 +57,13 @@ pub fn readable_from(text: &str, address: &str, name: &str) -> Result<String, St
     Ok(out)
 }
 
+/// The cluster's authority in a kubeconfig with one cluster.
+fn authority(text: &str) -> Option<&str> {
+    let mut lines = text.lines();
+    let value = lines.find_map(|line| line.trim().strip_prefix("certificate-authority-data:"))?;
+    Some(value.trim().trim_matches(['"', '\''])).filter(|value| !value.is_empty())
+}
+
 /// The kubeconfig as a file of the deployment node's user, mode 0600.
 #[derive(Debug, Clone)]
 pub struct Fetched {
@@ -89,7 +96,7 @@ impl Fetched {
     }
 
     fn ours(&self) -> FileAsk {
-        FileAsk::new(self.path.as_str())
+        FileAsk::new(self.path.as_str()).with_content()
     }
 }
 
@@ -132,6 +139,16 @@ impl Resource for Fetched {
             FileState::Entry(entry) if entry.kind == EntryKind::Regular => {
                 if entry.digest.as_deref() == Some(digest(wanted.as_bytes()).as_str()) && entry.mode & 0o077 == 0 {
                     return Ok(Decision::nothing(format!("{path} is that of {server}")));
+                }
+                let kept = entry.content.unwrap_or_default();
+                let kept = String::from_utf8_lossy(&kept);
+                if !(entry.size == 0 || authority(&kept).is_some_and(|ca| Some(ca) == authority(&wanted))) {
+                    return Err(DecideError::impossible_help(
+                        format!("{path} is that of another cluster than the one of {server}: their authorities differ"),
+                        format!(
+                            "where {server} has made a second cluster beside the one of {path}, stop rke2-server there and remove it with rke2-uninstall.sh, then run again, so that it joins; where the cluster of {path} is gone, or its authority was renewed, move {path} away and run again"
+                        ),
+                    ));
                 }
                 (Shown::Masked, "renew")
             }
@@ -219,6 +236,24 @@ mod tests {
                 .summary
                 .starts_with("renew")
         );
+    }
+
+    #[test]
+    fn that_of_another_cluster_is_not_overwritten() {
+        let made = readable_from(WRITTEN, "10.0.0.11", "mosip").expect("made");
+        for kept in [
+            made.replace("QQ==", "T1RIRVI="),
+            made.replace("certificate-authority-data", "x"),
+            "x: y\n".into(),
+        ] {
+            let error = expect_error(&fetched(), &answers(Some(WRITTEN), Some(&kept)));
+            assert!(error.contains("another cluster than the one of vm1"), "{error}");
+            assert!(!error.contains("S0VZ") && !error.contains("T1RIRVI="), "{error}");
+        }
+        // Quotes make no other authority, and an empty file is nobody's.
+        let quoted = made.replace("QQ==", "\"QQ==\"");
+        expect_change(&fetched(), &answers(Some(WRITTEN), Some(&quoted)));
+        expect_change(&fetched(), &answers(Some(WRITTEN), Some("")));
     }
 
     #[test]

@@ -171,12 +171,16 @@ fn member(settings: &Settings, topology: &Topology, machine: &Machine, artifacts
             .machines
             .iter()
             .filter(|m| m.roles.etcd && m.name != machine.name);
-        let others: Vec<String> = members.map(|m| m.inner_address().to_owned()).collect();
+        let others: Vec<_> = members
+            .map(|m| (m.name.clone(), m.inner_address().to_owned()))
+            .collect();
         if !others.is_empty() {
-            tasks.push(Task::new(
-                "Join the cluster where other servers have it already",
-                Rejoin::one_of(others),
-            ));
+            let rejoin = Rejoin::one_of(others);
+            let asked: Vec<_> = rejoin.consulted().collect();
+            let task = Task::new("Join the cluster where other servers have it already", rejoin);
+            tasks.push(asked.into_iter().fold(task, |task, (server, questions)| {
+                task.consult(server, RunAs::User("root".into()), questions)
+            }));
         }
     }
     if machine.roles.control_plane {
