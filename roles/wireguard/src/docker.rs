@@ -123,11 +123,14 @@ fn missing() -> Condition {
     one_is_missing(&["docker.io", "apparmor"], &["docker-ce"])
 }
 
-/// Prints `older` where Docker runs since before a file of its settings was written.
+/// Prints `older` where Docker runs since before a file of its settings was written. systemd tells whole seconds: a file of
+/// the same second was written before, as when this role restarts it right after.
 fn runs_on_former() -> AskCommand {
     AskCommand(format!(
-        "s=$(LC_ALL=C TZ=UTC systemctl show -p ActiveEnterTimestamp docker.service 2>/dev/null) || exit 0\ns=${{s#*=}}\n\
-         [ -n \"$s\" ] || exit 0\nif [ -n \"$(find {DAEMON_FILE} {DROP_IN} -newermt \"$s\" 2>/dev/null)\" ]; then echo older; fi"
+        "s=$(LC_ALL=C TZ=UTC systemctl show -p ExecMainStartTimestamp docker.service 2>/dev/null) || exit 0\ns=${{s#*=}}\n\
+         [ -n \"$s\" ] || exit 0\ns=$(date -d \"$s\" +%s 2>/dev/null) || exit 0\n\
+         for t in $(stat -L -c %Y {DAEMON_FILE} {DROP_IN} 2>/dev/null); do\n\
+         if [ \"$t\" -gt \"$s\" ]; then echo older; exit 0; fi\ndone"
     ))
 }
 
@@ -273,13 +276,18 @@ mod tests {
             String::from_utf8(output.stdout).expect("text").trim().to_owned()
         };
         let (before, after) = (
-            "echo ActiveEnterTimestamp=Tue 2020-01-07 10:00:00 UTC",
-            "echo ActiveEnterTimestamp=Wed 2098-01-01 10:00:00 UTC",
+            "echo ExecMainStartTimestamp=Tue 2020-01-07 10:00:00 UTC",
+            "echo ExecMainStartTimestamp=Wed 2098-01-01 10:00:00 UTC",
         );
         assert_eq!(said(before), "", "there are no settings");
         std::fs::write(at("daemon.json"), "{}").expect("written");
         assert_eq!((said(before).as_str(), said(after).as_str()), ("older", ""));
-        assert_eq!(said("echo ActiveEnterTimestamp="), "", "it does not run");
+        let touched = std::process::Command::new("touch")
+            .args(["-d", "2020-01-07 10:00:00.7 UTC", &at("daemon.json")])
+            .status();
+        assert!(touched.expect("touch").success());
+        assert_eq!(said(before), "", "restarted in the second it was written in");
+        assert_eq!(said("echo ExecMainStartTimestamp="), "", "it does not run");
         assert_eq!(said("return 127"), "");
     }
 }
