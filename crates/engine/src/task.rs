@@ -273,8 +273,8 @@ impl Task {
 
     /// The same, decided with answers of another machine as well: `questions` are put to the host of that name, inside
     /// `--limit` or not, as `run_as` there, and what it answers stands beside the answers of the task's own machine, in
-    /// place of them where both are asked the same. The other machine is only read, without its lock; where it cannot
-    /// be asked, the task fails.
+    /// place of them where both are asked the same. The other machine is only read, without its lock, and only where the
+    /// task cannot be decided without it (by an answer that is missing); where it cannot be asked then, the task fails.
     #[must_use]
     pub fn consult(mut self, host: impl Into<String>, run_as: RunAs, questions: Vec<Question>) -> Self {
         self.consult.push(Consult {
@@ -283,6 +283,12 @@ impl Task {
             questions,
         });
         self
+    }
+
+    /// Whether the machines it consults must be asked in any case: they are asked what its own is, and theirs counts.
+    pub(crate) fn must_consult(&self) -> bool {
+        let own = self.questions();
+        self.consult.iter().flat_map(|c| &c.questions).any(|q| own.contains(q))
     }
 
     /// The other machines that carry it out or are asked for it.

@@ -261,3 +261,20 @@ async fn what_was_heard_before_a_wait_is_asked_again_after_it() {
     let reasons: Vec<&str> = report.hosts["h1"].tasks.iter().map(|t| t.reason.as_str()).collect();
     assert_eq!(reasons[1..], ["asked 2 times", "asked 2 times"], "{reasons:?}");
 }
+
+#[tokio::test]
+async fn another_machine_is_not_asked_for_what_the_own_one_settles() {
+    // It is down, and that does not matter.
+    let bench = Bench::new(&["h1", "h2"]).down("h2");
+    let role = role("settled", |cx, out| {
+        let there = cx.path("there").replace("/h1/", "/h2/");
+        let put = Put::new(cx.path("f"), "x");
+        let run_as = mosip_prov_engine::RunAs::Login;
+        out.tasks
+            .push(Task::new("put", put).consult("h2", run_as, vec![toy::content_of(&there)]));
+    });
+    let book = Playbook::new("b", "").play(Play::new("p", "h1").role(role));
+    let report = bench.run(&book, limited("h1")).await;
+    assert_eq!(report.outcome(), RunOutcome::Ok);
+    assert_eq!(report.hosts["h1"].counts.changed, 1);
+}

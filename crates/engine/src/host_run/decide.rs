@@ -18,8 +18,13 @@ impl<'r> HostRun<'r> {
         let patience = task.resource.patience();
         let mut announced = false;
         loop {
-            self.consult(task, id).await?;
-            let decision = match self.conclude(task, place) {
+            let mut concluded = self.conclude(task, place);
+            if task.must_consult() || matches!(concluded, Err(DecideError::Ask(_))) && !task.consult.is_empty() {
+                // Another machine is asked only where the task's own does not settle it: it may be down.
+                self.consult(task, id).await?;
+                concluded = self.conclude(task, place);
+            }
+            let decision = match concluded {
                 Ok(Ok(decision)) => decision,
                 Ok(Err(reason)) => return Ok(Decided::Settled(TaskStatus::Skipped, reason)),
                 Err(error) => return Ok(self.undecided(task, place, &error)),
