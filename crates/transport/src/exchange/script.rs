@@ -40,17 +40,18 @@ done;
 [ -n "$mp_d" ] || { echo "@HEAD@""@TAIL@ nospace"; exit 1; };
 "#;
 
-/// Ends shells that have waited for so long that nobody is behind them: a controller that went away without a word, or with
+/// Ends shells that have waited for more than a minute, since then nobody is behind them: a controller that went away without a word, or with
 /// its link cut, leaves them to sshd, which may not hear of it for hours. A run that holds a lock speaks more often than that,
-/// and one that only asks connects again: the shell begins nothing once its state has been taken from it. A shell that is carrying something out is left alone, and so is a process
+/// and one that only asks connects again: the shell begins nothing once its state has been taken from it. One that waits for the rest of a request is idle
+/// as well. A shell that is carrying something out is left alone, and so is a process
 /// that merely has its number.
 const STALE: &str = r#"
 for mp_d in /dev/shm /run /tmp /var/tmp; do for mp_r in "$mp_d"/.mosip-prov.*.*; do
 [ -d "$mp_r" ] && [ -O "$mp_r" ] && [ ! -L "$mp_r" ] || continue;
-mp_c=; { read -r mp_c <"$mp_r/s"; } 2>/dev/null; [ "$mp_c" = idle ] && [ -n "$(find "$mp_r/s" -mmin +2 2>/dev/null)" ] || continue;
+mp_c=; { read -r mp_c <"$mp_r/s"; } 2>/dev/null; [ "$mp_c" = idle ] && [ -n "$(find "$mp_r/s" -mmin +1 2>/dev/null)" ] || continue;
 mv "$mp_r/s" "$mp_r/ended" 2>/dev/null || continue;
 mp_s=${mp_r##*/.mosip-prov.}; mp_s=${mp_s%%.*};
-case $(tr "\0" " " <"/proc/$mp_s/cmdline" 2>/dev/null) in *mp_b*) kill -HUP "$mp_s" 2>/dev/null;; esac;
+case $(tr "\0" " " <"/proc/$mp_s/cmdline" 2>/dev/null) in *mp_b*) kill -HUP "$mp_s" $(cat "/proc/$mp_s/task/$mp_s/children" 2>/dev/null) 2>/dev/null;; esac;
 rm -rf "$mp_r";
 done; done;
 "#;
@@ -76,8 +77,6 @@ done; done;
 const LOOP: &str = r#"
 echo idle >"$mp_d/s"; echo "@HEAD@""@TAIL@ ready $$ $mp_d"; mp_n=0; : >"$mp_d/t";
 while read -r mp_s mp_p mp_l; do
-[ -e "$mp_d/s" ] || exit 1;
-{ echo busy >"$mp_d/s"; } 2>/dev/null;
 mp_n=$((mp_n + 1)); mp_o=$mp_d/o$mp_n; mp_e=$mp_d/e$mp_n; mp_i=/dev/null;
 if [ "$mp_p" = 0 ]; then mp_c=$(head -c "$mp_s");
 else
@@ -86,6 +85,8 @@ head -c "$((mp_s + mp_p))" >"$mp_d/g" && [ "$(wc -c <"$mp_d/g")" -eq "$((mp_s + 
 mp_i=$mp_d/i;
 fi;
 case $mp_c in *"@HEAD@""@TAIL@") ;; *) exit 1;; esac;
+[ -e "$mp_d/s" ] || exit 1;
+{ echo busy >"$mp_d/s"; } 2>/dev/null;
 ( set --; eval "$mp_c" ) <"$mp_i" >"$mp_o" 2>"$mp_e";
 mp_x=$?; mp_f=ok; mp_a=0; mp_b=0;
 { echo x >"$mp_d/t"; } 2>/dev/null || mp_f=full;
@@ -257,11 +258,19 @@ mod tests {
         let (mut fresh, freshs) = server(&mark("fresh"));
         let done = |state: &str, folder: &str| {
             let file = format!("{folder}/s");
-            std::fs::write(&file, format!("{state}\n")).expect("written");
+            let is = std::fs::read_to_string(&file).expect("read");
+            match state {
+                "busy" => std::fs::write(&file, "busy\n").expect("written"),
+                state => assert_eq!(is.trim(), state),
+            }
             let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(600);
             let file = std::fs::File::options().write(true).open(file).expect("opened");
             file.set_modified(long_ago).expect("set");
         };
+        // The rest of this request will never come.
+        let mut stdin = lost.stdin.take().expect("its input");
+        stdin.write_all(b"10 100 1000\necho").expect("sent");
+        std::thread::sleep(std::time::Duration::from_millis(100));
         done("idle", &folder);
         done("busy", &works);
         let (mut next, nexts) = server(&mark("next"));
@@ -272,6 +281,7 @@ mod tests {
             !std::path::Path::new(&folder).exists()
         });
         assert!(gone, "{folder}");
+        drop(stdin);
         for (child, folder) in [(&mut working, &works), (&mut fresh, &freshs), (&mut next, &nexts)] {
             assert!(std::path::Path::new(folder).is_dir(), "{folder}");
             drop(child.stdin.take());
