@@ -9,6 +9,8 @@
 //! assert!(matches!(file.decide(&answers), Ok(Decision::Nothing { .. })));
 //! ```
 
+pub mod variables;
+
 use crate::probe::apt_lists::AskAptLists;
 use crate::probe::apt_simulation::AskSimulation;
 use crate::probe::apt_sources::AskAptSources;

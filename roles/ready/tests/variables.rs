@@ -4,13 +4,10 @@
 use mosip_prov_engine::{Play, Playbook, RunOptions, host_vars, prepare};
 use mosip_prov_inventory::diagnostic::Diagnostics;
 use mosip_prov_inventory::{LoadOptions, load, yaml};
+use mosip_prov_resources::testing::variables::{Row, have_rows, hold};
 use mosip_prov_transport::Target;
 use role_ready::{DEFAULTS, Ready, ReadyTools, Settings};
-use std::collections::BTreeSet;
 use std::sync::Arc;
-
-/// Variables as YAML, the first of them the row's own, and what differs: lines of the settings, and tasks by what they ask.
-type Row = (&'static str, &'static [&'static str]);
 
 fn made(vars: &str) -> Vec<String> {
     let dir = tempfile::tempdir().expect("a folder");
@@ -61,54 +58,8 @@ fn made(vars: &str) -> Vec<String> {
 
 #[test]
 fn each_variable_changes_what_is_its_own() {
-    holds("", ROWS);
-    has_rows(&[ROWS], &[]);
-}
-
-/// Lines of `after` that `before` has not, as often as they are more, and lines that are gone without another of their
-/// field in their place, with a `-`.
-fn differences(before: &[String], after: &[String]) -> Vec<String> {
-    let missing = |from: &[String], of: &[String]| -> Vec<String> {
-        let mut left = of.to_vec();
-        let is_missing = |line: &&String| match left.iter().position(|other| other == *line) {
-            Some(at) => {
-                left.swap_remove(at);
-                false
-            }
-            None => true,
-        };
-        from.iter().filter(is_missing).cloned().collect()
-    };
-    let came = missing(after, before);
-    let field = |line: &str| line.split([':', '=']).next().unwrap_or_default().to_owned();
-    let gone = missing(before, after);
-    let gone = gone
-        .iter()
-        .filter(|line| !came.iter().any(|other| field(other) == field(line)));
-    let mut all: Vec<String> = gone.map(|line| format!("-{line}")).chain(came.clone()).collect();
-    all.sort();
-    all
-}
-
-fn holds(base: &str, rows: &[Row]) {
-    let before = made(base);
-    let mut wrong = String::new();
-    for (variables, wanted) in rows {
-        let found = differences(&before, &made(&format!("{base}{variables}\n")));
-        if found != *wanted {
-            wrong += &format!("{variables:?}\n  &{found:?},\n");
-        }
-    }
-    assert!(wrong.is_empty(), "these differ in something else:\n{wrong}");
-}
-
-fn has_rows(tables: &[&[Row]], more: &[&str]) {
-    let defaults = yaml::parse_vars(DEFAULTS, "<defaults>").expect("defaults");
-    let all: BTreeSet<String> = defaults.keys().map(ToString::to_string).collect();
-    let of = |row: &Row| row.0.split(':').next().unwrap_or_default().to_owned();
-    let rows = tables.iter().flat_map(|rows| rows.iter().map(of));
-    let rows: BTreeSet<String> = rows.chain(more.iter().map(ToString::to_string)).collect();
-    assert_eq!(all.difference(&rows).collect::<Vec<_>>(), [""; 0], "these have no row");
+    hold(made, "", ROWS);
+    have_rows(DEFAULTS, &[ROWS], &[]);
 }
 
 const ROWS: &[Row] = &[
