@@ -2,7 +2,7 @@
 
 use crate::lines::{failure_rest, first_line};
 use crate::paint::{Paint, Tone};
-use crate::summary::{Summary, task_name};
+use crate::summary::{FinishedTask, Summary, task_name};
 use crate::text::{count, cut, duration, neutral_line, pad, width};
 use mosip_prov_events::{Counts, Failure};
 
@@ -187,8 +187,9 @@ fn outcome(run: &Summary, host: &str, counts: &Counts) -> (&'static str, Tone) {
 fn failures(run: &Summary, style: &RecapStyle<'_>) -> Vec<String> {
     let paint = style.paint;
     let mut lines = Vec::new();
-    for failed in run.failures() {
-        let heading = format!("{}  {}", neutral_line(&failed.task.host), task_name(&failed.task));
+    for (hosts, failed) in alike(run) {
+        let hosts: Vec<String> = hosts.into_iter().map(neutral_line).collect();
+        let heading = format!("{}  {}", hosts.join(", "), task_name(&failed.task));
         lines.extend(failure(
             &heading,
             "FAILED",
@@ -212,6 +213,23 @@ fn failures(run: &Summary, style: &RecapStyle<'_>) -> Vec<String> {
         ));
     }
     lines
+}
+
+/// The failures, those that say the same of several hosts together.
+fn alike(run: &Summary) -> Vec<(Vec<&str>, &FinishedTask)> {
+    let mut all: Vec<(Vec<&str>, &FinishedTask)> = Vec::new();
+    for failed in run.failures() {
+        let same = |(_, other): &&mut (Vec<&str>, &FinishedTask)| {
+            task_name(&other.task) == task_name(&failed.task)
+                && other.error == failed.error
+                && other.reason == failed.reason
+        };
+        match all.iter_mut().find(same) {
+            Some((hosts, _)) => hosts.push(&failed.task.host),
+            None => all.push((vec![&failed.task.host], failed)),
+        }
+    }
+    all
 }
 
 fn failure(heading: &str, word: &str, error: Option<&Failure>, reason: &str, style: &RecapStyle<'_>) -> Vec<String> {

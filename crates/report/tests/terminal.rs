@@ -127,6 +127,29 @@ fn every_line_of_a_host_begins_with_the_host() {
 }
 
 #[test]
+fn what_is_said_of_several_hosts_is_said_once_with_all_of_them() {
+    let hosts = ["vm1", "vm2", "vm3"];
+    let error = |free: &str| common::failure(&format!("/ has {free} MiB free"), None, None, Some("make room"));
+    let mut events = vec![common::at(0, common::started(&hosts, false))];
+    for (host, free) in hosts.iter().zip(["7", "7", "9"]) {
+        let failed = common::failed(common::task(host, "See that there is room"), error(free), false);
+        events.push(common::at(1, failed));
+    }
+    let ends = hosts.map(|host| (host, common::counts(0, 0, 1, 0), 2));
+    events.push(common::at(2, common::ended(&ends, 2, false)));
+    let shown = plain(&events, options());
+    let told: Vec<&str> = shown.lines().filter(|line| line.starts_with("FAILED")).collect();
+    assert_eq!(
+        told,
+        [
+            "FAILED  vm1, vm2  nginx : See that there is room",
+            "FAILED  vm3  nginx : See that there is room"
+        ],
+        "{shown}"
+    );
+}
+
+#[test]
 fn nothing_to_do_says_so() {
     let events = [
         common::at(0, common::started(&["vm1"], false)),
