@@ -236,7 +236,7 @@ impl Archive {
             )
             .touching([Touch::Path(folder.clone())]);
         let label = format!("unpack {folder}");
-        let put = self.put(&wanted);
+        let put = self.put(&wanted, there.as_ref().map_or(0o755, |entry| entry.mode));
         Ok(match &self.origin {
             Origin::Url(url) => {
                 let script = script::fetch(&Fetch {
@@ -274,8 +274,8 @@ impl Archive {
         })
     }
 
-    /// Unpacks `$part` beside the folder and puts it in place.
-    fn put(&self, wanted: &str) -> String {
+    /// Unpacks `$part` beside the folder and puts it in place, with `mode` unless another is asked for.
+    fn put(&self, wanted: &str, mode: u32) -> String {
         let folder = quote(&self.folder);
         let (list, unpack) = match self.kind {
             ArchiveKind::TarGz => (
@@ -315,7 +315,7 @@ impl Archive {
                 format!("chown -hR -- {} \"$top\" || exit\n", quote(&owner))
             }
         };
-        let mode = self.attributes.mode.unwrap_or(0o755);
+        let mode = self.attributes.mode.unwrap_or(mode);
         format!(
             r#"new={new}
 old={old}

@@ -45,6 +45,24 @@ fn the_marker_says_that_it_is_done() {
 }
 
 #[test]
+fn a_folder_that_is_there_keeps_its_mode_unless_one_is_asked_for() {
+    let marker = format!("{FOLDER}/{MARKER}");
+    let closed = t::directory(Answers::new(), FOLDER, 0o700, "root", "root");
+    let closed =
+        t::file(closed, &marker, 0o644, "root", "root", "of an older one\n").with(from_url().empty().question(), "1\n");
+    let gone = t::file_absent(t::absent_below(Answers::new(), &marker, "/opt"), FOLDER)
+        .with(from_url().empty().question(), "0\n");
+    for (archive, answers, mode) in [
+        (from_url(), &closed, "0700"),
+        (from_url().mode(0o750), &closed, "0750"),
+        (from_url(), &gone, "0755"),
+    ] {
+        let script = t::scripts(&expect_change(&archive, answers));
+        assert!(script.contains(&format!("chmod {mode} \"$top\"")), "{mode}: {script}");
+    }
+}
+
+#[test]
 fn what_is_somebody_elses_is_left_alone() {
     let error = expect_error(&from_url(), &there(None));
     assert!(
