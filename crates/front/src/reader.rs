@@ -1,11 +1,10 @@
 //! Settings read from variables, with all that is wrong with them collected.
 
 use crate::address::{Network, dns_name};
-use mosip_prov_resources::diagnostic::{Diagnostic, Diagnostics, Location};
+use mosip_prov_resources::diagnostic::{Diagnostic, Diagnostics};
 use mosip_prov_resources::value::{Value, Var, VarMap};
 use mosip_prov_resources::vars::{HostVars, ValueError};
 use std::net::IpAddr;
-use std::path::Path;
 use std::sync::Arc;
 
 /// An address to listen on.
@@ -57,25 +56,19 @@ impl<'a> Reader<'a> {
 
     /// Says that the value of `name` is wrong.
     pub fn error(&mut self, name: &str, message: impl Into<String>, help: impl Into<String>) {
-        let place = self.place(name);
+        let place = self.vars.set_at(name);
         self.problems.push(Diagnostic::error(message).at(place).help(help));
     }
 
     /// Says something about the value of `name` that stops nothing.
     pub fn warn(&mut self, name: &str, message: impl Into<String>, help: impl Into<String>) {
-        let place = self.place(name);
+        let place = self.vars.set_at(name);
         self.problems.push(Diagnostic::warning(message).at(place).help(help));
-    }
-
-    /// Where `name` is set. A default is no place that an operator can change.
-    fn place(&self, name: &str) -> Option<Location> {
-        let is_default = |file: &Path| file.to_string_lossy().starts_with("<defaults");
-        self.vars.location(name).filter(|place| !is_default(&place.file))
     }
 
     /// Whether the inventory sets `name`, rather than the role's defaults.
     fn is_set(&self, name: &str) -> bool {
-        self.place(name).is_some()
+        self.vars.set_at(name).is_some()
     }
 
     fn take<T>(&mut self, value: Result<Option<T>, ValueError>) -> Option<T> {

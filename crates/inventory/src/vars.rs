@@ -188,6 +188,13 @@ impl HostVars {
         self.raw(name)?.location.clone()
     }
 
+    /// Where whoever deploys set the variable that wins. `None` for a role's default, which is no place that can be
+    /// corrected.
+    pub fn set_at(&self, name: &str) -> Option<Location> {
+        let mut above_defaults = self.scope.facts.iter().chain(&self.scope.layers).rev();
+        above_defaults.find_map(|layer| layer.get(name))?.location.clone()
+    }
+
     /// The names that are set, magic ones left out.
     pub fn names(&self) -> Vec<Arc<str>> {
         let mut names: IndexMap<Arc<str>, ()> = IndexMap::new();

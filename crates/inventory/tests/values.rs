@@ -271,6 +271,20 @@ fn role_defaults_lie_below_facts_and_facts_below_the_inventory() {
 }
 
 #[test]
+fn a_default_is_no_place_that_could_be_corrected() {
+    let vars = one("pinned: inventory\n")
+        .with_defaults(layer("defaults.yml", "pinned: default\nfact: default\nonly: default\n"))
+        .with_facts(layer("facts.yml", "fact: told\n"));
+    let place = |at: Option<Location>| at.map(|at| at.file.to_string_lossy().into_owned());
+    assert_eq!(place(vars.location("only")).as_deref(), Some("defaults.yml"));
+    for (name, file) in [("only", None), ("absent", None), ("fact", Some("facts.yml"))] {
+        assert_eq!(place(vars.set_at(name)).as_deref(), file, "{name}");
+    }
+    assert_eq!(vars.set_at("pinned"), vars.location("pinned"));
+    assert!(vars.set_at("pinned").is_some());
+}
+
+#[test]
 fn an_unknown_fact_is_told_apart_from_a_mistake() {
     let vars = one("ip: \"{{ ansible_default_ipv4.address }}\"\ntypo: \"{{ ansible_usr }}\"\n");
     for name in [

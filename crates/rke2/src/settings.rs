@@ -10,7 +10,6 @@ use mosip_prov_resources::value::Value;
 use mosip_prov_resources::vars::HostVars;
 use std::fmt;
 use std::net::Ipv4Addr;
-use std::path::Path;
 use std::time::Duration;
 
 /// A release of RKE2: `v1.25.16+rke2r2`.
@@ -139,14 +138,8 @@ pub(crate) struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Where `name` is set. A default is no place that an operator can change.
-    fn place(&self, name: &str) -> Option<Location> {
-        let is_default = |file: &Path| file.to_string_lossy().starts_with("<defaults");
-        self.vars.location(name).filter(|place| !is_default(&place.file))
-    }
-
     pub fn error(&mut self, name: &str, message: String, help: &str) {
-        let place = self.place(name);
+        let place = self.vars.set_at(name);
         self.problems.push(Diagnostic::error(message).at(place).help(help));
     }
 
@@ -367,7 +360,7 @@ impl Reader<'_> {
         }
         if !(url.starts_with("https://") || url.starts_with("http://")) || url.contains(char::is_whitespace) {
             // The line that it stands in is not shown.
-            let place = self.place(name).map(|place| Location { text: None, ..place });
+            let place = self.vars.set_at(name).map(|place| Location { text: None, ..place });
             self.problems
                 .push(Diagnostic::error(format!("{name} is no URL")).at(place).help(
                     "give the one that Rancher shows, such as https://rancher.example.org/v3/import/….yaml; empty: no import",
@@ -391,7 +384,7 @@ impl Reader<'_> {
         }
         if let Err(what) = token::check(text) {
             // The line that it stands in is not shown.
-            let place = self.place(name).map(|place| Location { text: None, ..place });
+            let place = self.vars.set_at(name).map(|place| Location { text: None, ..place });
             self.problems
                 .push(Diagnostic::error(format!("{name} {what}")).at(place).help(
                 "give a random one, such as `openssl rand -hex 32` makes, in a vault; or leave it out, and one is made",

@@ -1,7 +1,7 @@
 //! The settings of the deployment node, as `defaults.yml` documents them.
 
 use crate::tool::{Known, TOOLS, Wanted, numbers};
-use mosip_prov_resources::diagnostic::{Diagnostic, Diagnostics, Location};
+use mosip_prov_resources::diagnostic::{Diagnostic, Diagnostics};
 use mosip_prov_resources::download::{ArchiveKind, LocalFile, Origin, is_sha256};
 use mosip_prov_resources::vars::{HostVars, ValueError};
 use std::path::Path;
@@ -123,14 +123,8 @@ impl Reader<'_> {
         self.problems.take(value.map_err(Diagnostic::from)).flatten()
     }
 
-    /// Where `name` is set. A default is no place that an operator can change.
-    fn place(&self, name: &str) -> Option<Location> {
-        let is_default = |file: &Path| file.to_string_lossy().starts_with("<defaults");
-        self.vars.location(name).filter(|place| !is_default(&place.file))
-    }
-
     fn error(&mut self, name: &str, message: impl Into<String>, help: impl Into<String>) {
-        let place = self.place(name);
+        let place = self.vars.set_at(name);
         self.problems.push(Diagnostic::error(message).at(place).help(help));
     }
 
@@ -265,7 +259,7 @@ impl Reader<'_> {
         let name = format!("{prefix}_sha256");
         let sum = self.sha256(&name)?;
         // A default is that of the default URL.
-        if self.place(&name).is_none() && !matches!(origin, Origin::Url(_)) {
+        if self.vars.set_at(&name).is_none() && !matches!(origin, Origin::Url(_)) {
             return None;
         }
         if let Origin::Local(file) = origin
@@ -336,7 +330,7 @@ impl Reader<'_> {
                         let message = format!("{variable} is empty, and {name} comes in an archive");
                         // A default is no place: what makes it an archive is.
                         let places = [variable, format!("{name}_url"), format!("{name}_path")];
-                        let place = places.iter().find_map(|name| self.place(name));
+                        let place = places.iter().find_map(|name| self.vars.set_at(name));
                         let help = "give the tool's name as the archive lists it";
                         self.problems.push(Diagnostic::error(message).at(place).help(help));
                         None

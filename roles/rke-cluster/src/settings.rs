@@ -5,7 +5,6 @@ use mosip_prov_resources::download::is_sha256;
 use mosip_prov_resources::vars::HostVars;
 use mosip_prov_rke2::{Flavor, Machine};
 use std::net::Ipv4Addr;
-use std::path::Path;
 use std::time::Duration;
 
 /// All settings of a cluster.
@@ -97,14 +96,8 @@ fn is_version(text: &str, rest: impl Fn(&str) -> bool) -> bool {
 }
 
 impl Reader<'_> {
-    /// Where `name` is set. A default is no place that an operator can change.
-    fn place(&self, name: &str) -> Option<Location> {
-        let is_default = |file: &Path| file.to_string_lossy().starts_with("<defaults");
-        self.vars.location(name).filter(|place| !is_default(&place.file))
-    }
-
     fn error(&mut self, name: &str, message: String, help: &str) {
-        let place = self.place(name);
+        let place = self.vars.set_at(name);
         self.problems.push(Diagnostic::error(message).at(place).help(help));
     }
 
@@ -262,7 +255,7 @@ impl Reader<'_> {
         let whole = text.starts_with("https://") || text.starts_with("http://");
         if !text.is_empty() && (!whole || text.contains(char::is_whitespace)) {
             // The URL holds a token: the line that it stands in is not shown.
-            let place = self.place(name).map(|place| Location { text: None, ..place });
+            let place = self.vars.set_at(name).map(|place| Location { text: None, ..place });
             self.problems.push(
                 Diagnostic::error(format!("{name} is no URL"))
                     .at(place)

@@ -40,7 +40,7 @@ impl Role for Verify {
         if !path.starts_with('/') {
             problems.push(
                 Diagnostic::error(format!("{NAME} is \"{path}\", and an absolute path is wanted"))
-                    .at(cx.vars.location(NAME))
+                    .at(cx.vars.set_at(NAME))
                     .help("leave it out for its default, or write the whole path; ~ is not read"),
             );
             return RoleTasks::default();

@@ -1,6 +1,6 @@
 //! The settings of the VPN, as the two `defaults.yml` document them.
 
-use mosip_prov_resources::diagnostic::{Diagnostic, Diagnostics, Location};
+use mosip_prov_resources::diagnostic::{Diagnostic, Diagnostics};
 use mosip_prov_resources::value::Value;
 use mosip_prov_resources::vars::{HostVars, ValueError};
 use mosip_prov_resources::{Content, RoleContext};
@@ -54,14 +54,8 @@ impl Reader<'_> {
         self.problems.take(value.map_err(Diagnostic::from)).flatten()
     }
 
-    /// Where `name` is set. A default is no place that an operator can change.
-    fn place(&self, name: &str) -> Option<Location> {
-        let is_default = |file: &Path| file.to_string_lossy().starts_with("<defaults");
-        self.vars.location(name).filter(|place| !is_default(&place.file))
-    }
-
     fn error(&mut self, name: &str, message: String, help: &str) {
-        let place = self.place(name);
+        let place = self.vars.set_at(name);
         self.problems.push(Diagnostic::error(message).at(place).help(help));
     }
 
