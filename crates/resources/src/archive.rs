@@ -206,17 +206,12 @@ impl Archive {
         if let (Some(entry), Some(held)) = (&there, &held)
             && *held == wanted
         {
-            return Ok(match plan::attributes_change(folder, entry, &self.attributes) {
-                None => Decision::nothing(format!("{folder} holds the archive already")),
-                Some((differences, script)) => {
-                    let recursive = script.replacen("chown ", "chown -R ", 1);
-                    let mut change = Change::new(format!("set mode and owner of {folder}"))
-                        .step(Shell::new(format!("chmod {folder}"), recursive))
-                        .touching([Touch::Path(folder.clone())]);
-                    change.differences = differences;
-                    change.into()
-                }
-            });
+            let differences = plan::attribute_differences(folder, entry, &self.attributes);
+            if differences.is_empty() {
+                return Ok(Decision::nothing(format!("{folder} holds the archive already")));
+            }
+            let script = self.attributes.or_as(entry).script_for_all_in(folder);
+            return Ok(plan::set_attributes(folder, differences, script).into());
         }
         if there.is_some() && held.is_none() && answers.get(&self.empty())?.status != 0 {
             return Err(DecideError::impossible_help(

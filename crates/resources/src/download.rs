@@ -281,13 +281,7 @@ impl Download {
                 };
                 return Ok(match attributes {
                     None => Decision::nothing(reason),
-                    Some((differences, script)) => {
-                        let mut change = Change::new(format!("set mode and owner of {path}"))
-                            .step(Shell::new(format!("chmod {path}"), script))
-                            .touching([Touch::Path(path.clone())]);
-                        change.differences = differences;
-                        change.into()
-                    }
+                    Some(change) => change.into(),
                 });
             }
         }

@@ -19,7 +19,7 @@
 
 pub(crate) mod plan;
 
-use crate::probe::file::{EntryKind, FileAsk, FileState};
+use crate::probe::file::{Entry, EntryKind, FileAsk, FileState};
 use crate::settle::settle;
 use crate::source::Source;
 use mosip_prov_engine::shell::quote;
@@ -174,12 +174,7 @@ impl File {
     fn decide_content(&self, answers: &Answers) -> Result<Decision, DecideError> {
         let mut change = match plan::plan(self, answers)? {
             Planned::Same { reason } => return Ok(Decision::nothing(reason)),
-            Planned::Attributes { differences, script } => {
-                let mut change = Change::new(format!("set mode and owner of {}", self.path))
-                    .step(Shell::new(format!("chmod {}", self.path), script));
-                change.differences = differences;
-                change
-            }
+            Planned::Attributes { differences, script } => plan::set_attributes(&self.path, differences, script),
             Planned::Write { differences, file } => {
                 let mut change = Change::new(format!("write {}", self.path)).step(WriteFiles {
                     files: vec![file],
@@ -195,33 +190,21 @@ impl File {
 
     fn decide_directory(&self, answers: &Answers) -> Result<Decision, DecideError> {
         let path = &self.path;
-        let change = |change: Change| Decision::Change(change.touching(self.touches()));
         let attributes = self.attributes.or(0o755);
+        let there = |entry: &Entry, reason: String| match plan::attributes_change(path, entry, &self.attributes) {
+            None => Decision::nothing(reason),
+            Some(change) => change.into(),
+        };
         match answers.get(&self.ask())? {
-            FileState::Entry(entry) if entry.kind == EntryKind::Directory => {
-                Ok(match plan::attributes_change(path, &entry, &self.attributes) {
-                    None => Decision::nothing(format!("{path} is a folder with the right mode and owner")),
-                    Some((differences, script)) => {
-                        let mut made = Change::new(format!("set mode and owner of {path}"))
-                            .step(Shell::new(format!("chmod {path}"), script));
-                        made.differences = differences;
-                        change(made)
-                    }
-                })
-            }
+            FileState::Entry(entry) if entry.kind == EntryKind::Directory => Ok(there(
+                &entry,
+                format!("{path} is a folder with the right mode and owner"),
+            )),
             FileState::Link {
                 target,
                 leads_to: Some((_, entry)),
             } if entry.kind == EntryKind::Directory => {
-                Ok(match plan::attributes_change(path, &entry, &self.attributes) {
-                    None => Decision::nothing(format!("{path} is a link to the folder {target}")),
-                    Some((differences, script)) => {
-                        let mut made = Change::new(format!("set mode and owner of {path}"))
-                            .step(Shell::new(format!("chmod {path}"), script));
-                        made.differences = differences;
-                        change(made)
-                    }
-                })
+                Ok(there(&entry, format!("{path} is a link to the folder {target}")))
             }
             FileState::Absent { .. } => {
                 let script = format!(
@@ -230,11 +213,11 @@ impl File {
                     attributes.script(path),
                     path = quote(path),
                 );
-                Ok(change(
-                    Change::new(format!("make the folder {path}"))
-                        .differs(format!("folder {path}"), Shown::Absent, Shown::text(attributes.shown()))
-                        .step(Shell::new(format!("mkdir {path}"), script)),
-                ))
+                Ok(Change::new(format!("make the folder {path}"))
+                    .differs(format!("folder {path}"), Shown::Absent, Shown::text(attributes.shown()))
+                    .step(Shell::new(format!("mkdir {path}"), script))
+                    .touching(self.touches())
+                    .into())
             }
             FileState::Blocked { by } => Err(plan::blocked(path, &by)),
             state => Err(DecideError::impossible_help(

@@ -3,7 +3,9 @@
 use super::{File, Wanted};
 use crate::probe::file::{CONTENT_LIMIT, Entry, EntryKind, FileState, digest};
 use mosip_prov_engine::shell::quote;
-use mosip_prov_engine::{Answers, Ask, Content, DecideError, Difference, FileToWrite, Question, Shown};
+use mosip_prov_engine::{
+    Answers, Ask, Change, Content, DecideError, Difference, FileToWrite, Question, Shell, Shown, Touch,
+};
 
 /// Mode, owner and group, as far as they are asked for.
 #[derive(Debug, Clone, Default)]
@@ -55,9 +57,18 @@ impl FullAttributes {
 
     /// Sets them; owner first, since changing it clears setuid bits.
     pub fn script(&self, path: &str) -> String {
+        self.set_by("chown", path)
+    }
+
+    /// The same for a folder, whose owner and group all in it gets too.
+    pub fn script_for_all_in(&self, folder: &str) -> String {
+        self.set_by("chown -R", folder)
+    }
+
+    fn set_by(&self, chown: &str, path: &str) -> String {
         let path = quote(path);
         format!(
-            "chown -- {}:{} {path} && chmod {:04o} {path}",
+            "{chown} -- {}:{} {path} && chmod {:04o} {path}",
             quote(&self.owner),
             quote(&self.group),
             self.mode
@@ -85,7 +96,7 @@ fn difference(what: String, before: Shown, after: Shown) -> Difference {
 }
 
 /// The differences between what is there and what is asked for.
-fn attribute_differences(path: &str, entry: &Entry, wanted: &Attributes) -> Vec<Difference> {
+pub(crate) fn attribute_differences(path: &str, entry: &Entry, wanted: &Attributes) -> Vec<Difference> {
     let mut differences = Vec::new();
     if let Some(mode) = wanted.mode.filter(|mode| *mode != entry.mode) {
         let shown = |mode: u32| Shown::text(format!("{mode:04o}"));
@@ -109,9 +120,23 @@ fn attribute_differences(path: &str, entry: &Entry, wanted: &Attributes) -> Vec<
 }
 
 /// What differs in mode, owner and group, and the script that sets them.
-pub(crate) fn attributes_change(path: &str, entry: &Entry, wanted: &Attributes) -> Option<(Vec<Difference>, String)> {
+fn attributes_plan(path: &str, entry: &Entry, wanted: &Attributes) -> Option<(Vec<Difference>, String)> {
     let differences = attribute_differences(path, entry, wanted);
     (!differences.is_empty()).then(|| (differences, wanted.or_as(entry).script(path)))
+}
+
+/// What sets mode, owner and group where they differ.
+pub(crate) fn attributes_change(path: &str, entry: &Entry, wanted: &Attributes) -> Option<Change> {
+    attributes_plan(path, entry, wanted).map(|(differences, script)| set_attributes(path, differences, script))
+}
+
+/// The change of mode, owner and group alone, by `script`.
+pub(crate) fn set_attributes(path: &str, differences: Vec<Difference>, script: String) -> Change {
+    let mut change = Change::new(format!("set mode and owner of {path}"))
+        .step(Shell::new(format!("chmod {path}"), script))
+        .touching([Touch::Path(path.to_owned())]);
+    change.differences = differences;
+    change
 }
 
 /// A content as it may be shown.
@@ -175,7 +200,7 @@ pub(crate) fn plan(file: &File, answers: &Answers) -> Result<Planned, DecideErro
                 ));
             };
             if *present == digest(content.bytes()) {
-                return Ok(match attributes_change(path, &entry, &file.attributes) {
+                return Ok(match attributes_plan(path, &entry, &file.attributes) {
                     None => Planned::Same {
                         reason: format!("{path} has the right content, mode and owner"),
                     },
