@@ -266,7 +266,7 @@ impl<'s> Work<'s> {
         let Some(address) = file.address().filter(|_| file.public_key.is_some()) else {
             return false;
         };
-        let inside = self.server.subnet().is_ok_and(|s| s.addresses().any(|a| a == address));
+        let inside = self.server.subnet().is_ok_and(|s| s.is_for_peers(address));
         let is_other = |p: &ServerPeer| p.public_key != file.public_key && p.name.as_ref() != Some(&file.name);
         inside
             && !self.given.contains(&address)

@@ -5,6 +5,7 @@ use crate::name::PeerName;
 use crate::state::first_address;
 use std::fmt;
 use std::net::Ipv4Addr;
+use std::ops::Range;
 use std::str::FromStr;
 
 /// The network inside the tunnel, with the server's address in it.
@@ -25,11 +26,27 @@ impl Subnet {
         self.first() | (u32::MAX >> u32::from(self.prefix))
     }
 
+    /// What lies between the network's own address and the broadcast address.
+    fn inside(self) -> Range<u32> {
+        self.first() + 1..self.last()
+    }
+
     /// Addresses that peers may have, lowest first: neither the network's own nor the broadcast address nor the server's.
     pub fn addresses(self) -> impl Iterator<Item = Ipv4Addr> {
-        (self.first() + 1..self.last())
+        self.inside()
             .map(Ipv4Addr::from)
             .filter(move |address| *address != self.server)
+    }
+
+    /// Whether a peer may have `address`, as one of [`Subnet::addresses`].
+    pub fn is_for_peers(self, address: Ipv4Addr) -> bool {
+        self.inside().contains(&u32::from(address)) && address != self.server
+    }
+
+    /// How many [`Subnet::addresses`] there are.
+    pub fn room(self) -> usize {
+        let servers = usize::from(self.inside().contains(&u32::from(self.server)));
+        self.inside().len() - servers
     }
 
     /// Whether two networks have an address in common.
@@ -253,6 +270,15 @@ AllowedIPs = 10.13.13.4/32, 192.168.7.0/24
         );
         assert_eq!("10.13.13.0".parse::<Subnet>(), Ok(subnet));
         assert_eq!(subnet.addresses().count(), 253);
+        for text in ["10.13.13.0/24", "10.0.0.7/29", "10.0.0.3/30", "10.0.0.1/30"] {
+            let subnet: Subnet = text.parse().expect("a network");
+            assert_eq!(subnet.room(), subnet.addresses().count(), "{text}");
+            for address in subnet.first().saturating_sub(1)..=subnet.last() + 1 {
+                let address = Ipv4Addr::from(address);
+                let there = subnet.addresses().any(|a| a == address);
+                assert_eq!(subnet.is_for_peers(address), there, "{text} {address}");
+            }
+        }
         assert!(subnet.overlaps("10.0.0.0/8".parse().expect("a network")));
         assert!(!subnet.overlaps("10.13.14.0/24".parse().expect("a network")));
         for wrong in ["10.13.13", "10.0.0.0/31", "10.0.0.0/0", "10.0.0.0/x"] {

@@ -133,7 +133,7 @@ impl Resource for Tunnel {
             None => fresh().map_err(DecideError::impossible)?,
         };
         if before.is_some() {
-            let outside = |address: &std::net::Ipv4Addr| !self.subnet.addresses().any(|a| a == *address);
+            let outside = |address: &std::net::Ipv4Addr| !self.subnet.is_for_peers(*address);
             let peers = server.peers();
             if let Some(lost) = peers.iter().filter_map(|p| p.address()).find(outside) {
                 return Err(DecideError::impossible_help(

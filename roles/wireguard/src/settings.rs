@@ -237,7 +237,7 @@ impl Settings {
 
 fn peers_fit(vpn: &wireguard::Settings, reader: &mut Reader<'_>) {
     let count = vpn.declared.names().len();
-    let room = vpn.subnet.addresses().count();
+    let room = vpn.subnet.room();
     if count > room {
         reader.error(
             "wireguard_peers",
