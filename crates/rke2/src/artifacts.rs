@@ -3,7 +3,8 @@
 //! Names and the list of checksums are those of a release: `rke2.linux-amd64.tar.gz`, `rke2-images.linux-amd64.tar.zst`,
 //! `sha256sum-amd64.txt`.
 
-use crate::settings::{Cni, Reader, Release};
+use crate::reader::Reader;
+use crate::settings::{Cni, Release};
 use crate::shared_file::SharedFile;
 use mosip_prov_resources::diagnostic::Diagnostics;
 use mosip_prov_resources::vars::HostVars;

@@ -2,14 +2,13 @@
 
 use crate::around::Around;
 use crate::flavor::Flavor;
+use crate::reader::Reader;
 use crate::token::{self, TokenFrom};
 use crate::topology::Topology;
 use mosip_prov_resources::Content;
-use mosip_prov_resources::diagnostic::{Diagnostic, Diagnostics, Location};
+use mosip_prov_resources::diagnostic::{Diagnostic, Diagnostics};
 use mosip_prov_resources::value::Value;
-use mosip_prov_resources::vars::HostVars;
 use std::fmt;
-use std::net::Ipv4Addr;
 use std::time::Duration;
 
 /// A release of RKE2: `v1.25.16+rke2r2`.
@@ -131,82 +130,8 @@ impl fmt::Debug for ImportUrl {
     }
 }
 
-/// Reads variables of one host and collects what is wrong.
-pub(crate) struct Reader<'a> {
-    pub vars: &'a HostVars,
-    pub problems: &'a mut Diagnostics,
-}
-
+/// What RKE2 alone has.
 impl Reader<'_> {
-    pub fn error(&mut self, name: &str, message: String, help: &str) {
-        let place = self.vars.set_at(name);
-        self.problems.push(Diagnostic::error(message).at(place).help(help));
-    }
-
-    pub fn text(&mut self, name: &str) -> String {
-        let value = self.problems.take(self.vars.string(name).map_err(Diagnostic::from));
-        value.flatten().unwrap_or_default().trim().to_owned()
-    }
-
-    /// A whole number within `range`, the range's begin when it is wrong.
-    fn number(&mut self, name: &str, range: std::ops::RangeInclusive<u32>) -> u32 {
-        let value = self.problems.take(self.vars.int(name).map_err(Diagnostic::from));
-        let Some(number) = value.flatten() else {
-            return *range.start();
-        };
-        match u32::try_from(number).ok().filter(|n| range.contains(n)) {
-            Some(number) => number,
-            None => {
-                let message = format!(
-                    "{name} is {number}, and a number from {} to {} is wanted",
-                    range.start(),
-                    range.end()
-                );
-                self.error(name, message, "correct the number");
-                *range.start()
-            }
-        }
-    }
-
-    fn network(&mut self, name: &str) -> (String, Option<(u32, u32)>) {
-        let text = self.text(name);
-        let parsed = text.split_once('/').and_then(|(address, bits)| {
-            let bits: u32 = bits.parse().ok().filter(|b| (8..=28).contains(b))?;
-            Some((u32::from(address.parse::<Ipv4Addr>().ok()?), bits))
-        });
-        let mask = |bits: u32| u32::MAX << (32 - bits);
-        let parsed = parsed.filter(|(address, bits)| address & !mask(*bits) == 0);
-        if parsed.is_none() {
-            self.error(
-                name,
-                format!("{name} is \"{text}\", which is no network of addresses"),
-                "give its first address and the length of its prefix: 10.42.0.0/16",
-            );
-        }
-        (text, parsed)
-    }
-
-    fn dns(&mut self, flavor: Flavor, network: Option<(u32, u32)>) -> String {
-        let name = "cluster_dns_server";
-        let text = self.text(name);
-        let Some((first, bits)) = network else { return text };
-        let inside = |address: u32| (address ^ first) >> (32 - bits) == 0;
-        match text.parse::<Ipv4Addr>() {
-            Ok(address) if inside(address.into()) => text,
-            // One variable for two clusters: it fits the main one.
-            _ if flavor == Flavor::Observation => Ipv4Addr::from(first + 10).to_string(),
-            _ => {
-                let range = flavor.variable("service_cluster_ip_range");
-                self.error(
-                    name,
-                    format!("{name} is \"{text}\", which is no address of {range}"),
-                    &format!("give one of that network: {}", Ipv4Addr::from(first + 10)),
-                );
-                text
-            }
-        }
-    }
-
     fn cni(&mut self, name: &str) -> Cni {
         let text = self.text(name);
         let all = [Cni::Canal, Cni::Calico, Cni::Cilium, Cni::Flannel, Cni::None];
@@ -245,38 +170,6 @@ impl Reader<'_> {
                 false
             }
         }
-    }
-
-    fn folder(&mut self, flavor: Flavor, cluster: &str) -> String {
-        let name = flavor.variable("rancher_base_dir");
-        let base = self.text(name);
-        if !base.starts_with('/') {
-            let help = if base.starts_with('~') {
-                "write the folder out, such as /home/ubuntu/rancher: ~ is another folder for every user who runs this"
-            } else {
-                "give an absolute path, such as /home/ubuntu/rancher"
-            };
-            self.error(name, format!("{name} is \"{base}\", which is no absolute path"), help);
-        }
-        let base = base.trim_end_matches('/');
-        match flavor {
-            Flavor::Main => format!("{base}/{cluster}"),
-            Flavor::Observation => base.to_owned(),
-        }
-    }
-
-    fn cluster_name(&mut self, flavor: Flavor) -> String {
-        let name = flavor.variable("cluster_name");
-        let text = self.text(name);
-        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-        if text.is_empty() || !text.chars().all(plain) || text.starts_with('.') {
-            self.error(
-                name,
-                format!("{name} is \"{text}\", which is no name of a cluster"),
-                "use letters, digits, - and _",
-            );
-        }
-        text
     }
 
     fn names(&mut self, name: &str) -> Vec<String> {
@@ -348,47 +241,26 @@ impl Reader<'_> {
     }
 
     fn import(&mut self, flavor: Flavor) -> Option<(ImportUrl, Duration)> {
-        let name = "rancher_import_url";
-        let secret = self
-            .problems
-            .take(self.vars.secret(name).map_err(Diagnostic::from))
-            .flatten();
-        let url = secret.map(|s| s.expose().trim().to_owned()).unwrap_or_default();
         let seconds = self.number("rancher_import_timeout", 1..=86_400);
-        if flavor != Flavor::Main || url.is_empty() {
-            return None;
-        }
-        if !(url.starts_with("https://") || url.starts_with("http://")) || url.contains(char::is_whitespace) {
-            // The line that it stands in is not shown.
-            let place = self.vars.set_at(name).map(|place| Location { text: None, ..place });
-            self.problems
-                .push(Diagnostic::error(format!("{name} is no URL")).at(place).help(
-                    "give the one that Rancher shows, such as https://rancher.example.org/v3/import/….yaml; empty: no import",
-                ));
-        }
+        let url = self.import_url(flavor)?;
         Some((ImportUrl(url), Duration::from_secs(seconds.into())))
     }
 
     fn token(&mut self, deployment_node: &str, folder: &str) -> TokenFrom {
         let name = "rke2_token";
-        let secret = self
-            .problems
-            .take(self.vars.secret(name).map_err(Diagnostic::from))
-            .flatten();
-        let text = secret.as_ref().map(|s| s.expose().trim()).unwrap_or_default();
+        let text = self.secret(name);
         if text.is_empty() {
             return TokenFrom::Kept {
                 node: deployment_node.to_owned(),
                 path: format!("{folder}/{}", token::KEPT_NAME),
             };
         }
-        if let Err(what) = token::check(text) {
-            // The line that it stands in is not shown.
-            let place = self.vars.set_at(name).map(|place| Location { text: None, ..place });
-            self.problems
-                .push(Diagnostic::error(format!("{name} {what}")).at(place).help(
+        if let Err(what) = token::check(&text) {
+            self.secret_error(
+                name,
+                format!("{name} {what}"),
                 "give a random one, such as `openssl rand -hex 32` makes, in a vault; or leave it out, and one is made",
-            ));
+            );
         }
         TokenFrom::Given(Content::sensitive(format!("{text}\n")))
     }
