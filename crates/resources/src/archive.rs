@@ -20,15 +20,13 @@
 //! leads out, or a device is refused before the folder is put in place. Set-user and set-group bits are taken off.
 
 use crate::download::script::{self, Fetch, ZIP_TOOL};
-use crate::download::{ArchiveKind, Origin, TIMEOUT, ask_user, sound_sum, source_is_there, wrong_sum};
+use crate::download::{ArchiveKind, Origin, TIMEOUT, ask_user, send_archive, sound_sum, source_is_there, wrong_sum};
 use crate::file::plan::{self, Attributes};
 use crate::probe::command::AskCommand;
 use crate::probe::file::{EntryKind, FileAsk, FileState};
 use crate::settle::settle;
 use mosip_prov_engine::shell::quote;
-use mosip_prov_engine::{
-    Answers, Ask, Change, DecideError, Decision, FileToWrite, Question, Resource, Shell, Shown, Touch, WriteFiles,
-};
+use mosip_prov_engine::{Answers, Ask, Change, DecideError, Decision, Question, Resource, Shell, Shown, Touch};
 use std::time::Duration;
 
 /// The file in the folder that says which archive it holds.
@@ -247,22 +245,9 @@ impl Archive {
                 change.step(Shell::new(label, script).long(self.timeout)).into()
             }
             Origin::Local(file) => {
-                let user = answers.get(&ask_user())?.output;
-                let (owner, group) = user.trim().split_once(':').unwrap_or(("0", "0"));
-                let write = WriteFiles {
-                    files: vec![FileToWrite {
-                        path: script::part(folder, "archive"),
-                        content: file.read()?,
-                        mode: 0o600,
-                        owner: owner.to_owned(),
-                        group: group.to_owned(),
-                        keep_first: None,
-                    }],
-                    validate: None,
-                };
                 let script = script::sent(folder) + &put;
                 change
-                    .step(write)
+                    .step(send_archive(folder, file, answers)?)
                     .step(Shell::new(label, script).long(self.timeout))
                     .into()
             }
@@ -302,14 +287,9 @@ impl Archive {
         } else {
             "top=$new\n"
         };
-        let owner = match (&self.attributes.owner, &self.attributes.group) {
-            (None, None) => String::new(),
-            (owner, group) => {
-                let group = group.as_ref().map(|group| format!(":{group}")).unwrap_or_default();
-                let owner = format!("{}{group}", owner.as_deref().unwrap_or_default());
-                format!("chown -hR -- {} \"$top\" || exit\n", quote(&owner))
-            }
-        };
+        let owner = self.attributes.owners().map_or_else(String::new, |owners| {
+            format!("chown -hR -- {} \"$top\" || exit\n", quote(&owners))
+        });
         let mode = self.attributes.mode.unwrap_or(mode);
         format!(
             r#"new={new}

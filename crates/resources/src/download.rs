@@ -196,6 +196,29 @@ pub(crate) fn ask_user() -> AskCommand {
     AskCommand("echo \"$(id -u):$(id -g)\"".to_owned())
 }
 
+/// What [`ask_user`] answered: user and group.
+fn user(answers: &Answers) -> Result<(String, String), DecideError> {
+    let said = answers.get(&ask_user())?.output;
+    let (uid, gid) = said.trim().split_once(':').unwrap_or(("0", "0"));
+    Ok((uid.to_owned(), gid.to_owned()))
+}
+
+/// Sends the archive `file` to where [`script::sent`] looks for it, for the task's user alone; asks [`ask_user`].
+pub(crate) fn send_archive(beside: &str, file: &LocalFile, answers: &Answers) -> Result<WriteFiles, DecideError> {
+    let (owner, group) = user(answers)?;
+    Ok(WriteFiles {
+        files: vec![FileToWrite {
+            path: script::part(beside, "archive"),
+            content: file.read()?,
+            mode: 0o600,
+            owner,
+            group,
+            keep_first: None,
+        }],
+        validate: None,
+    })
+}
+
 /// The regular file behind `state`, as itself or through a link.
 fn regular(state: &FileState) -> Option<&Entry> {
     match state {
@@ -338,17 +361,7 @@ impl Download {
             path,
             owner: match &kept {
                 Some(kept) => Some(format!("{}:{}", kept.owner, kept.group)),
-                None => match (&self.attributes.owner, &self.attributes.group) {
-                    (None, None) => None,
-                    (owner, group) => {
-                        let group = group.as_ref().map(|group| format!(":{group}"));
-                        Some(format!(
-                            "{}{}",
-                            owner.as_deref().unwrap_or_default(),
-                            group.unwrap_or_default()
-                        ))
-                    }
-                },
+                None => self.attributes.owners(),
             },
             mode,
             member: self.member.as_ref().map(|(kind, name)| (*kind, name.as_str())),
@@ -371,48 +384,34 @@ impl Download {
                 let script = script::copy(source, path, self.sha256.as_deref()) + &script::put(&place);
                 change.step(Shell::new(label, script).long(self.timeout)).into()
             }
+            Origin::Local(file) if self.member.is_some() => {
+                let script = script::sent(path) + &script::put(&place);
+                change
+                    .step(send_archive(path, file, answers)?)
+                    .step(Shell::new(label, script).long(self.timeout))
+                    .into()
+            }
             Origin::Local(file) => {
-                let user = answers.get(&ask_user())?.output;
-                let content = file.read()?;
-                let (owner, group) = match &kept {
-                    Some(kept) => (kept.owner.clone(), kept.group.clone()),
+                let (owner, group) = match kept {
+                    Some(kept) => (kept.owner, kept.group),
                     None => {
-                        let (uid, gid) = user.trim().split_once(':').unwrap_or(("0", "0"));
-                        let or = |given: &Option<String>, or: &str| given.clone().unwrap_or_else(|| or.to_owned());
-                        (or(&self.attributes.owner, uid), or(&self.attributes.group, gid))
+                        let (uid, gid) = user(answers)?;
+                        let Attributes { owner, group, .. } = self.attributes.clone();
+                        (owner.unwrap_or(uid), group.unwrap_or(gid))
                     }
                 };
-                let archive = self.member.is_some();
                 let write = WriteFiles {
                     files: vec![FileToWrite {
-                        path: if archive {
-                            script::part(path, "archive")
-                        } else {
-                            path.clone()
-                        },
-                        content,
-                        mode: if archive { 0o600 } else { mode },
-                        owner: if archive {
-                            user.trim().split(':').next().unwrap_or("0").to_owned()
-                        } else {
-                            owner
-                        },
-                        group: if archive {
-                            user.trim().split(':').nth(1).unwrap_or("0").to_owned()
-                        } else {
-                            group
-                        },
+                        path: path.clone(),
+                        content: file.read()?,
+                        mode,
+                        owner,
+                        group,
                         keep_first: None,
                     }],
-                    validate: place.validate.clone().filter(|_| !archive),
+                    validate: place.validate,
                 };
-                let change = change.step(write);
-                if archive {
-                    let script = script::sent(path) + &script::put(&place);
-                    change.step(Shell::new(label, script).long(self.timeout)).into()
-                } else {
-                    change.into()
-                }
+                change.step(write).into()
             }
         })
     }

@@ -1,11 +1,12 @@
 //! Where a fetched file comes from.
 
+use super::regular;
 use crate::file::plan;
-use crate::probe::file::{EntryKind, FileState};
+use crate::probe::file::{FileState, digest, hex};
 use bytes::Bytes;
 use mosip_prov_engine::{Content, DecideError};
 use sha2::{Digest as _, Sha256};
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -125,18 +126,11 @@ pub(crate) fn sound_sum(sum: &str) -> Result<(), DecideError> {
 
 /// An error when the source on the target is not a readable file with the wanted checksum; else its checksum.
 pub(crate) fn source_is_there(source: &str, state: &FileState, wanted: Option<&str>) -> Result<String, DecideError> {
-    let entry = match state {
-        FileState::Entry(entry)
-        | FileState::Link {
-            leads_to: Some((_, entry)),
-            ..
-        } if entry.kind == EntryKind::Regular => entry,
-        other => {
-            return Err(DecideError::impossible_help(
-                format!("{source} should be a file on the host but is {}", plan::describe(other)),
-                "bring the file to that place on the host, or correct the path",
-            ));
-        }
+    let Some(entry) = regular(state) else {
+        return Err(DecideError::impossible_help(
+            format!("{source} should be a file on the host but is {}", plan::describe(state)),
+            "bring the file to that place on the host, or correct the path",
+        ));
     };
     match (&entry.digest, wanted) {
         (None, _) => Err(DecideError::impossible_help(
@@ -236,7 +230,7 @@ impl LocalFile {
                 let content = std::fs::read(&self.path).map_err(|error| {
                     DecideError::impossible(format!("{shown} of this machine cannot be read any more: {error}"))
                 })?;
-                let now = hex(&Sha256::digest(&content));
+                let now = digest(&content);
                 if now != *self.sha256 {
                     return Err(DecideError::impossible_help(
                         format!("{shown} of this machine was changed while the run went on"),
@@ -250,13 +244,6 @@ impl LocalFile {
         };
         Ok(Content::public(Bytes::from_owner(Held(content))))
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(64), |mut out, byte| {
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
 }
 
 impl fmt::Debug for LocalFile {

@@ -533,6 +533,42 @@ fn a_member_is_taken_from_every_kind_of_archive() {
 }
 
 #[test]
+fn an_archive_of_this_machine_is_sent_beside_for_the_tasks_user_alone() {
+    let (folder, _) = place();
+    let local = folder.path().join("it.tar.gz");
+    std::fs::write(&local, "archive").expect("written");
+    let file = LocalFile::open(&local).expect("a file");
+    let take = Download::local("/b/rke", file.clone())
+        .member(ArchiveKind::TarGz, "rke")
+        .mode(0o755);
+    let absent = t::file_absent(Answers::new(), "/b/rke").with(ask_user().question(), "0\n1000:1001");
+    let unpack = crate::Archive::new("/b/it", ArchiveKind::TarGz, Origin::Local(file));
+    let new = t::file_absent(
+        t::absent_below(Answers::new(), &format!("/b/it/{}", crate::archive::MARKER), "/b"),
+        "/b/it",
+    )
+    .with(unpack.questions()[2].clone(), "0\n")
+    .with(ask_user().question(), "0\n1000:1001");
+    for (change, sent) in [
+        (expect_change(&take, &absent), "/b/.rke.mosip-prov-part.archive"),
+        (expect_change(&unpack, &new), "/b/.it.mosip-prov-part.archive"),
+    ] {
+        let [
+            mosip_prov_engine::Step::WriteFiles(write),
+            mosip_prov_engine::Step::Shell(shell),
+        ] = change.steps.as_slice()
+        else {
+            panic!("{change:?}");
+        };
+        let file = &write.files[0];
+        assert_eq!((file.path.as_str(), file.mode), (sent, 0o600));
+        assert_eq!((file.owner.as_str(), file.group.as_str()), ("1000", "1001"));
+        assert_eq!(file.content.bytes().as_ref(), b"archive");
+        assert!(shell.script.contains(&format!("part={sent}\n")), "{}", shell.script);
+    }
+}
+
+#[test]
 fn a_file_of_this_machine_is_sent_once_and_must_stay_what_it_was() {
     let (folder, _) = place();
     let local = folder.path().join("rke");

@@ -23,6 +23,19 @@ pub(crate) struct FullAttributes {
 }
 
 impl Attributes {
+    /// Owner and group as `chown` takes them: `root:adm`, `root`, `:adm`. `None` when neither is asked for.
+    pub fn owners(&self) -> Option<String> {
+        let group = self.group.as_ref().map(|group| format!(":{group}"));
+        match (&self.owner, group) {
+            (None, None) => None,
+            (owner, group) => Some(format!(
+                "{}{}",
+                owner.as_deref().unwrap_or_default(),
+                group.unwrap_or_default()
+            )),
+        }
+    }
+
     /// With defaults for something new.
     pub fn or(&self, mode: u32) -> FullAttributes {
         FullAttributes {

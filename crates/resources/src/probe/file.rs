@@ -133,10 +133,15 @@ impl Ask for FileAsk {
 
 /// The SHA-256 of `bytes` in lower-case hex, as in [`Entry::digest`].
 pub fn digest(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+/// `bytes` in lower-case hex.
+pub(crate) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
-    Sha256::digest(bytes)
+    bytes
         .iter()
-        .fold(String::with_capacity(64), |mut out, byte| {
+        .fold(String::with_capacity(2 * bytes.len()), |mut out, byte| {
             let _ = write!(out, "{byte:02x}");
             out
         })
