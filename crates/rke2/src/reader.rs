@@ -105,7 +105,7 @@ impl Reader<'_> {
     }
 
     /// A network of a cluster, as it is written and as it is understood.
-    pub fn network(&mut self, name: &str) -> (String, Option<Network>) {
+    fn network(&mut self, name: &str) -> (String, Option<Network>) {
         let text = self.text(name);
         let found = Network::parse(&text).filter(|network| network.is_for_a_cluster());
         if found.is_none() {

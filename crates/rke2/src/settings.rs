@@ -279,8 +279,7 @@ impl Settings {
         let release = r.release();
         let name = r.cluster_name(flavor);
         let folder = r.folder(flavor, &name);
-        let (cluster_cidr, _) = r.network(flavor.variable("cluster_cidr"));
-        let (service_cidr, services) = r.network(flavor.variable("service_cluster_ip_range"));
+        let (service_cidr, cluster_cidr, services) = r.ranges(flavor);
         let made = Self {
             flavor,
             cluster_dns: r.dns(flavor, services),

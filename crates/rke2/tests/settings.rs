@@ -409,6 +409,28 @@ fn the_architecture_chooses_the_artefacts() {
 }
 
 #[test]
+fn networks_have_no_address_in_common() {
+    for (vars, said) in [
+        (
+            "service_cluster_ip_range: 10.42.128.0/17\ncluster_dns_server: 10.42.128.10\n",
+            "service_cluster_ip_range and cluster_cidr overlap",
+        ),
+        (
+            "wireguard_network: 172.16.50.0/24,10.42.1.0/24\n",
+            "cluster_cidr and wireguard_network overlap",
+        ),
+        (
+            "wireguard_network: 10.43.9.0/24\n",
+            "service_cluster_ip_range and wireguard_network overlap",
+        ),
+    ] {
+        let problems = problem(MIXED, vars);
+        assert!(problems.contains(said), "{vars}{problems}");
+    }
+    good("wireguard_network: 172.16.50.0/24\n");
+}
+
+#[test]
 fn machines_download_from_where_the_operator_says() {
     let sums = format!("rke2_sha256: {}\n", "a".repeat(64));
     let mirror = format!("{sums}rke2_artifact_url: http://mirror.example.org/rke2/\n");
