@@ -12,7 +12,7 @@ mod system;
 
 pub use daemon::Daemon;
 pub use docker::SuitableDocker;
-pub use settings::{Distribution, Docker, DockerFrom, Settings};
+pub use settings::{Docker, DockerFrom, Settings};
 pub use system::SuitableSystem;
 
 use mosip_prov_resources::diagnostic::Diagnostics;

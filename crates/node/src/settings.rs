@@ -6,6 +6,7 @@ use mosip_prov_resources::Facts;
 use mosip_prov_resources::diagnostic::{Diagnostic, Diagnostics};
 use mosip_prov_resources::value::Value;
 use mosip_prov_resources::vars::{HostVars, ValueError};
+use mosip_prov_rke2::Distribution;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,21 +23,10 @@ pub struct Settings {
     pub sysctl: IndexMap<String, String>,
     /// Whether swap goes.
     pub disable_swap: bool,
-    /// Which distribution of Kubernetes the node is for.
-    pub distribution: Distribution,
     /// Docker, in which the cluster's parts run; `None` where the distribution brings a runtime of its own.
     pub docker: Option<Docker>,
     /// How long to wait for the locks of dpkg and apt.
     pub lock_timeout: Duration,
-}
-
-/// A distribution of Kubernetes, as `cluster_distribution` names it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Distribution {
-    /// RKE 1, whose parts run in Docker.
-    Rke1,
-    /// RKE2, which brings containerd.
-    Rke2,
 }
 
 /// Docker on a node.
@@ -223,23 +213,6 @@ impl Reader<'_> {
         settings
     }
 
-    fn distribution(&mut self) -> Distribution {
-        const NAME: &str = "cluster_distribution";
-        let before = self.problems.error_count();
-        let text = self.text(NAME);
-        match text.as_str() {
-            "rke1" => return Distribution::Rke1,
-            "rke2" => return Distribution::Rke2,
-            _ if self.problems.error_count() > before => {}
-            other => self.error(
-                NAME,
-                format!("{NAME} is \"{other}\", which is no distribution of Kubernetes known here"),
-                "rke1, or rke2",
-            ),
-        }
-        Distribution::Rke1
-    }
-
     fn docker(&mut self) -> Docker {
         Docker {
             from: self.docker_from(),
@@ -350,7 +323,7 @@ impl Settings {
     pub fn read(vars: &HostVars, problems: &mut Diagnostics) -> Option<Self> {
         let before = problems.error_count();
         let mut reader = Reader { vars, problems };
-        let distribution = reader.distribution();
+        let distribution = Distribution::read(vars, reader.problems);
         let made = Self {
             required_packages: reader.names(
                 "required_packages",
@@ -367,8 +340,7 @@ impl Settings {
             limits: reader.limits("system_limits"),
             sysctl: reader.sysctl("sysctl_params"),
             disable_swap: reader.bool("disable_swap"),
-            distribution,
-            docker: (distribution == Distribution::Rke1).then(|| reader.docker()),
+            docker: (distribution != Some(Distribution::Rke2)).then(|| reader.docker()),
             lock_timeout: reader.seconds("apt_lock_timeout"),
         };
         (problems.error_count() == before).then_some(made)

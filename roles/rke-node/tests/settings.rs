@@ -243,6 +243,13 @@ fn a_node_of_rke2_has_no_docker() {
     );
     assert!(made.handlers.is_empty());
     assert!(made.tasks.iter().all(|task| task.tags().contains("prepare")));
+    // Whatever the roles that build the cluster take for RKE 1.
+    for same in ["rke1", "rke", "\"\""] {
+        assert!(
+            settings(&format!("cluster_distribution: {same}")).docker.is_some(),
+            "{same}"
+        );
+    }
     let problems = problem("cluster_distribution: k3s");
     assert!(problems.contains("cluster_distribution is \"k3s\""), "{problems}");
 }

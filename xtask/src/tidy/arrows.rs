@@ -43,7 +43,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("mosip-prov-resources", &["mosip-prov-engine"]),
     ("mosip-prov-front", &["mosip-prov-resources"]),
-    ("mosip-prov-node", &["mosip-prov-resources"]),
+    ("mosip-prov-node", &["mosip-prov-resources", "mosip-prov-rke2"]),
     ("mosip-prov-rke2", &["mosip-prov-resources"]),
     ("mosip-prov-wireguard", &["mosip-prov-resources"]),
     (
