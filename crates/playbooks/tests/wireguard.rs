@@ -80,6 +80,7 @@ fn a_node_of_a_cluster_has_its_own_docker() {
     for nodes in [
         "\n[physical_vms]\nwireguard-node\n",
         "\n[mosip_obs]\nobs-node-1 ansible_host=192.0.2.51\n",
+        "\n[mosip_obs]\n192.0.2.51\n",
     ] {
         let said = problems(&format!("{INI}{nodes}"));
         assert!(
@@ -93,8 +94,8 @@ fn a_node_of_a_cluster_has_its_own_docker() {
             ""
         );
     }
-    assert_eq!(
-        problems(&format!("{INI}\n[physical_vms]\nvm1 ansible_host=192.0.2.1\n")),
-        ""
-    );
+    // Behind one address, machines are told apart by their ports.
+    for other in ["ansible_host=192.0.2.1", "ansible_host=192.0.2.51 ansible_port=2222"] {
+        assert_eq!(problems(&format!("{INI}\n[physical_vms]\nvm1 {other}\n")), "");
+    }
 }

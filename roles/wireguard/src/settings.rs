@@ -195,12 +195,7 @@ impl Settings {
     /// Reads them, and the image's archive where there is one; all that is wrong goes into `problems`, and then there are
     /// none.
     pub fn read(cx: &RoleContext<'_>, problems: &mut Diagnostics) -> Option<Self> {
-        let before = problems.error_count();
-        let made = Self::from_vars(cx.vars, cx.base_dir(), problems);
-        if made.as_ref().is_some_and(|made| made.docker.is_some()) {
-            alone(cx, problems);
-        }
-        made.filter(|_| problems.error_count() == before)
+        Self::from_vars(cx.vars, cx.base_dir(), problems)
     }
 
     /// The same from variables alone; files are looked up from `base`.
@@ -267,27 +262,5 @@ fn peers_fit(vpn: &wireguard::Settings, reader: &mut Reader<'_>) {
             ),
             "give a network with /24, or set wireguard_backend to native",
         );
-    }
-}
-
-/// A node's role writes the whole of Docker's settings: on a host that is one too, both would change them in turns.
-fn alone(cx: &RoleContext<'_>, problems: &mut Diagnostics) {
-    let address = |vars: &HostVars| vars.string("ansible_host").ok().flatten();
-    let own = address(cx.vars);
-    for group in ["physical_vms", "mosip_obs"] {
-        for node in cx.hosts_of(group) {
-            let Some(vars) = cx.vars_of(node) else { continue };
-            let same = node == cx.host || (own.is_some() && own == address(vars));
-            let distribution = vars.string("cluster_distribution").ok().flatten();
-            if same && distribution.as_deref() != Some("rke2") {
-                problems.push(
-                    Diagnostic::error(format!(
-                        "{} is the machine of {node} in group {group}, whose Docker has other settings than the VPN's",
-                        cx.host
-                    ))
-                    .help("set wireguard_backend to native for it, which needs no Docker"),
-                );
-            }
-        }
     }
 }

@@ -76,6 +76,38 @@ impl InputCheck for RebootsOneByOne {
     }
 }
 
+/// A node's role writes the whole of Docker's settings: on a host that has the VPN in Docker too, both would change them in
+/// turns. RKE2 brings a container runtime of its own.
+pub(crate) struct DockerOfTheVpn;
+
+impl InputCheck for DockerOfTheVpn {
+    fn check(&self, cx: &CheckContext<'_>, problems: &mut Diagnostics) {
+        let said = |host: &str, name: &str| cx.vars.get(host)?.string(name).ok().flatten();
+        let in_docker =
+            |host: &&str| said(host, "wireguard_backend").is_none_or(|backend| matches!(backend.trim(), "" | "docker"));
+        let selected = |host: &&str| cx.hosts.iter().any(|one| **one == **host);
+        let hosts = cx.inventory.hosts_of("wireguard").into_iter().filter(selected);
+        for host in hosts.filter(in_docker) {
+            let address = machine(cx, host);
+            for group in ["physical_vms", "mosip_obs"] {
+                for node in cx.inventory.hosts_of(group) {
+                    let same = node == host || (address.is_some() && address == machine(cx, node));
+                    if !same || said(node, "cluster_distribution").as_deref() == Some("rke2") {
+                        continue;
+                    }
+                    problems.push(
+                        Diagnostic::error(format!(
+                            "{host} is the machine of {node} in group {group}, whose Docker has other settings than the \
+                             VPN's"
+                        ))
+                        .help("set wireguard_backend to native for it, which needs no Docker"),
+                    );
+                }
+            }
+        }
+    }
+}
+
 /// What comes of a machine that stands in two groups, or twice in one.
 enum Clash {
     /// It cannot end well.

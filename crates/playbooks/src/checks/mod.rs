@@ -3,7 +3,7 @@
 
 mod machines;
 
-pub(crate) use machines::{OneFrontEach, OneTaskEach, RebootsOneByOne};
+pub(crate) use machines::{DockerOfTheVpn, OneFrontEach, OneTaskEach, RebootsOneByOne};
 
 use mosip_prov_engine::{CheckContext, InputCheck};
 use mosip_prov_front::{CertificateFiles, Surroundings};
