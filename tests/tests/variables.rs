@@ -18,6 +18,7 @@ use mosip_prov_tests::testbed::{DEPLOYMENT, NGINX, NGINX_OBS, OBS, Testbed};
 /// The files of defaults, and the files with rows for their variables, from the folder above this one.
 const PLACES: &[(&str, &[&str])] = &[
     ("roles/apt-upgrade", &[HERE]),
+    ("roles/deployment-node", &["roles/deployment-node/tests/settings.rs"]),
     ("roles/canal-mtu", &[HERE, "roles/rke-cluster/tests/variables.rs"]),
     ("roles/istio", &[HERE, "roles/istio/tests/variables.rs"]),
     ("roles/nginx", &[HERE]),
@@ -30,6 +31,8 @@ const PLACES: &[(&str, &[&str])] = &[
         "roles/wireguard",
         &["tests/tests/wireguard.rs", "roles/wireguard/tests/variables.rs"],
     ),
+    ("roles/verify", &["roles/verify/tests/tasks.rs"]),
+    ("crates/rke2", &["crates/rke2/tests/settings.rs"]),
     (
         "crates/wireguard",
         &["tests/tests/wireguard.rs", "roles/wireguard/tests/variables.rs"],
@@ -49,6 +52,15 @@ fn every_variable_has_a_row() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
     let mut without = Vec::new();
+    for kind in ["roles", "crates"] {
+        for folder in std::fs::read_dir(root.join(kind)).expect("a folder") {
+            let folder = folder.expect("an entry");
+            let role = format!("{kind}/{}", folder.file_name().to_string_lossy());
+            if folder.path().join("defaults.yml").exists() && !PLACES.iter().any(|(one, _)| *one == role) {
+                without.push(format!("{role}: all"));
+            }
+        }
+    }
     for (role, places) in PLACES {
         let file = format!("{role}/defaults.yml");
         let defaults = mosip_prov::inventory::yaml::parse_vars(&read(&file), &file).expect("defaults");

@@ -3,6 +3,7 @@
 use mosip_prov_engine::host_vars;
 use mosip_prov_inventory::diagnostic::Diagnostics;
 use mosip_prov_inventory::{Inventory, LoadOptions, load, yaml};
+use mosip_prov_resources::testing::variables::{Row, have_rows, hold};
 use mosip_prov_resources::vars::HostVars;
 use mosip_prov_rke2::{Around, Artifacts, Cni, DEFAULTS, Flavor, Library, Settings, TokenFrom, Topology, config};
 use std::collections::HashMap;
@@ -518,3 +519,173 @@ fn a_node_has_as_long_to_start_as_the_operator_gives_it() {
         );
     }
 }
+
+// Each variable changed once from its default, and what differs then.
+
+/// The lines of what is shown for debugging, without those that only close something.
+fn fields(text: String) -> impl Iterator<Item = String> {
+    let lines: Vec<String> = text
+        .lines()
+        .map(|line| line.trim().trim_end_matches(',').to_owned())
+        .collect();
+    lines
+        .into_iter()
+        .filter(|line| !matches!(line.as_str(), ")" | "]" | "}"))
+}
+
+#[test]
+fn each_variable_changes_what_is_its_own() {
+    let made = |vars: &str| -> Vec<String> {
+        let world = World::new(MIXED, vars);
+        let mut lines = Vec::new();
+        for (prefix, flavor) in [("", Flavor::Main), ("obs ", Flavor::Observation)] {
+            let (made, problems) = world.read(flavor);
+            let (_, settings) = made.unwrap_or_else(|| panic!("{vars}{problems}"));
+            lines.extend(fields(format!("{settings:#?}")).map(|line| format!("{prefix}{line}")));
+        }
+        let (artifacts, problems) = world.artifacts(Cni::Canal);
+        let artifacts = artifacts.unwrap_or_else(|| panic!("{vars}{problems}"));
+        lines.extend(fields(format!("{artifacts:#?}")));
+        lines
+    };
+    let sum = "a".repeat(64);
+    let url = "https://rancher.example.org/v3/import/t.yaml";
+    hold(made, &format!("rke2_sha256: {sum}\nrancher_import_url: {url}\n"), ROWS);
+    // Who builds the cluster is no setting, the artefacts of a folder have tests of their own, and the URL is not shown.
+    let elsewhere = ["cluster_distribution", "rke2_artifact_path", "rancher_import_url"];
+    have_rows(DEFAULTS, &[ROWS], &elsewhere);
+}
+
+const ROWS: &[Row] = &[
+    (
+        "rke2_version: v1.26.1+rke2r1",
+        &[
+            "-16",
+            "-2",
+            "-25",
+            "-obs 16",
+            "-obs 2",
+            "-obs 25",
+            "1",
+            "1",
+            "26",
+            "obs 1",
+            "obs 1",
+            "obs 26",
+            "obs text: \"v1.26.1+rke2r1\"",
+            "text: \"v1.26.1+rke2r1\"",
+        ],
+    ),
+    (
+        "rke2_arch: arm64",
+        &[
+            "\"https://github.com/rancher/rke2/releases/download/v1.25.16%2Brke2r2/rke2.linux-arm64.tar.gz\"",
+            "name: \"rke2.linux-arm64.tar.gz\"",
+        ],
+    ),
+    (
+        "rke2_artifact_url: http://mirror.example.org",
+        &[
+            "\"http://mirror.example.org/v1.25.16%2Brke2r2/rke2.linux-amd64.tar.gz\"",
+            "-\"https://github.com/rancher/rke2/releases/download/v1.25.16%2Brke2r2/rke2.linux-amd64.tar.gz\"",
+        ],
+    ),
+    (
+        "rke2_sha256: \"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\"",
+        &["sha256: \"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\""],
+    ),
+    (
+        "rke2_token: a-token-of-the-operator-that-is-long-enough",
+        &[
+            "***",
+            "-node: \"deployer\"",
+            "-obs node: \"deployer\"",
+            "-obs path: \"/home/ubuntu/rancher/obs/rke2-token\"",
+            "-path: \"/home/ubuntu/rancher/mosip/rke2-token\"",
+            "obs ***",
+            "obs token: Given(",
+            "token: Given(",
+        ],
+    ),
+    (
+        "rke2_registration_address: join.example.org",
+        &[
+            "obs registration: \"join.example.org\"",
+            "registration: \"join.example.org\"",
+        ],
+    ),
+    (
+        "rke2_api_address: 192.0.2.10",
+        &["api: \"192.0.2.10\"", "obs api: \"192.0.2.10\""],
+    ),
+    (
+        "rke2_tls_san: [api.example.org]",
+        &[
+            "\"api.example.org\"",
+            "obs \"api.example.org\"",
+            "obs tls_san: [",
+            "tls_san: [",
+        ],
+    ),
+    (
+        "rke2_node_labels: {example.org/a: b}",
+        &[
+            "\"example.org/a=b\"",
+            "labels: [",
+            "obs \"example.org/a=b\"",
+            "obs labels: [",
+        ],
+    ),
+    (
+        "rke2_start_timeout: 60",
+        &["obs start_timeout: 60s", "start_timeout: 60s"],
+    ),
+    (
+        "cluster_name: other",
+        &[
+            "folder: \"/home/ubuntu/rancher/other\"",
+            "name: \"other\"",
+            "path: \"/home/ubuntu/rancher/other/rke2-token\"",
+        ],
+    ),
+    (
+        "rancher_base_dir: /srv",
+        &["folder: \"/srv/mosip\"", "path: \"/srv/mosip/rke2-token\""],
+    ),
+    ("kubelet_max_pods: 110", &["max_pods: 110", "obs max_pods: 110"]),
+    (
+        "service_cluster_ip_range: 10.43.0.0/20",
+        &["service_cidr: \"10.43.0.0/20\""],
+    ),
+    ("cluster_cidr: 10.44.0.0/16", &["cluster_cidr: \"10.44.0.0/16\""]),
+    (
+        "cluster_domain: example.internal",
+        &[
+            "cluster_domain: \"example.internal\"",
+            "obs cluster_domain: \"example.internal\"",
+        ],
+    ),
+    (
+        "cluster_dns_server: 10.43.0.11",
+        &["cluster_dns: \"10.43.0.11\"", "obs cluster_dns: \"10.43.0.11\""],
+    ),
+    ("network_plugin: cilium", &["cni: Cilium"]),
+    ("network_mtu: 1350", &["mtu: 1350", "obs mtu: 1350"]),
+    ("ingress_provider: none", &["ingress: false"]),
+    ("rancher_import_timeout: 60", &["-1200s", "60s"]),
+    ("rancher_obs_cluster_name: other", &["obs name: \"other\""]),
+    (
+        "rancher_obs_base_dir: /srv",
+        &["obs folder: \"/srv\"", "obs path: \"/srv/rke2-token\""],
+    ),
+    (
+        "rancher_obs_service_cluster_ip_range: 10.53.0.0/16",
+        &["obs cluster_dns: \"10.53.0.10\"", "obs service_cidr: \"10.53.0.0/16\""],
+    ),
+    (
+        "rancher_obs_cluster_cidr: 10.52.0.0/16",
+        &["obs cluster_cidr: \"10.52.0.0/16\""],
+    ),
+    ("rancher_obs_network_plugin: calico", &["obs cni: Calico"]),
+    ("rancher_obs_ingress_provider: nginx", &["obs ingress: true"]),
+];

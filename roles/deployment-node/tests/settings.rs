@@ -4,6 +4,7 @@ mod common;
 
 use common::{read_in, settings};
 use mosip_prov_resources::download::{ArchiveKind, Origin};
+use mosip_prov_resources::testing::variables::{Row, have_rows, hold};
 use role_deployment_node::{Fetch, Settings, Source, ToolSettings, Wanted};
 
 fn tool<'a>(settings: &'a Settings, name: &str) -> &'a ToolSettings {
@@ -211,3 +212,484 @@ fn every_mistake_is_told_with_its_place() {
         "{problems}"
     );
 }
+
+// Each variable changed once from its default, and what differs then.
+
+/// The lines of what is shown for debugging, without those that only close something.
+fn fields(text: String) -> impl Iterator<Item = String> {
+    let lines: Vec<String> = text
+        .lines()
+        .map(|line| line.trim().trim_end_matches(',').to_owned())
+        .collect();
+    lines
+        .into_iter()
+        .filter(|line| !matches!(line.as_str(), ")" | "]" | "}"))
+}
+
+#[test]
+fn each_variable_changes_what_is_its_own() {
+    let made = |vars: &str| -> Vec<String> {
+        let made = settings(vars);
+        let whole =
+            |name: &str, lines: String| -> Vec<String> { fields(lines).map(|line| format!("{name} {line}")).collect() };
+        let mut lines: Vec<String> = made
+            .tools
+            .iter()
+            .flat_map(|tool| whole(tool.known.name, format!("{tool:#?}")))
+            .collect();
+        let rest = Settings {
+            tools: Vec::new(),
+            ..made
+        };
+        lines.extend(whole("settings", format!("{rest:#?}")));
+        lines
+    };
+    hold(made, "", ROWS);
+    // Must name an archive that is there: see above.
+    have_rows(role_deployment_node::DEFAULTS, &[ROWS], &["openssl_path"]);
+}
+
+const ROWS: &[Row] = &[
+    ("tools_dir: /opt/bin", &["settings folder: \"/opt/bin\""]),
+    ("tools_become: false", &["settings as_root: false"]),
+    ("tools_replace: true", &["settings replace: true"]),
+    (
+        "tools_arch: arm64",
+        &[
+            "-helm \"linux-amd64/helm\"",
+            "helm \"linux-arm64/helm\"",
+            "helm origin: https://get.helm.sh/helm-v3.9.4-linux-arm64.tar.gz",
+            "istioctl origin: https://github.com/istio/istio/releases/download/1.15.0/istioctl-1.15.0-linux-arm64.tar.gz",
+            "kubectl origin: https://dl.k8s.io/release/v1.22.9/bin/linux/arm64/kubectl",
+            "rke origin: https://github.com/rancher/rke/releases/download/v1.3.10/rke_linux-arm64",
+            "terraform origin: https://releases.hashicorp.com/terraform/1.2.9/terraform_1.2.9_linux_arm64.zip",
+        ],
+    ),
+    (
+        "kubectl_source: present",
+        &[
+            "-kubectl Fetch {",
+            "-kubectl member: None",
+            "-kubectl origin: https://dl.k8s.io/release/v1.22.9/bin/linux/amd64/kubectl",
+            "-kubectl sha256: None",
+            "kubectl source: Present",
+        ],
+    ),
+    (
+        "kubectl_version: \"1.23.1\"",
+        &[
+            "kubectl origin: https://dl.k8s.io/release/v1.23.1/bin/linux/amd64/kubectl",
+            "kubectl version: \"1.23.1\"",
+        ],
+    ),
+    (
+        "kubectl_min_version: \"0.9\"",
+        &["-kubectl \"1.20\"", "kubectl \"0.9\""],
+    ),
+    (
+        "kubectl_url: https://mirror.example.org/kubectl",
+        &["kubectl origin: https://mirror.example.org/kubectl"],
+    ),
+    (
+        "kubectl_path: /etc/hosts",
+        &["kubectl origin: /etc/hosts of this machine"],
+    ),
+    (
+        "kubectl_sha256: \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"",
+        &[
+            "kubectl \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"",
+            "kubectl sha256: Some(",
+        ],
+    ),
+    (
+        "kubectl_member: other/kubectl\nkubectl_source: url\nkubectl_url: https://mirror.example.org/kubectl.tar.gz",
+        &[
+            "kubectl \"other/kubectl\"",
+            "kubectl (",
+            "kubectl TarGz",
+            "kubectl member: Some(",
+            "kubectl origin: https://mirror.example.org/kubectl.tar.gz",
+        ],
+    ),
+    (
+        "kubectl_package: other-kubectl\nkubectl_source: package",
+        &[
+            "-kubectl Fetch {",
+            "-kubectl member: None",
+            "-kubectl origin: https://dl.k8s.io/release/v1.22.9/bin/linux/amd64/kubectl",
+            "-kubectl sha256: None",
+            "kubectl \"other-kubectl\"",
+            "kubectl source: Package(",
+        ],
+    ),
+    (
+        "helm_source: present",
+        &[
+            "-helm \"linux-amd64/helm\"",
+            "-helm (",
+            "-helm Fetch {",
+            "-helm TarGz",
+            "-helm member: Some(",
+            "-helm origin: https://get.helm.sh/helm-v3.9.4-linux-amd64.tar.gz",
+            "-helm sha256: None",
+            "helm source: Present",
+        ],
+    ),
+    (
+        "helm_version: \"3.10.0\"",
+        &[
+            "helm origin: https://get.helm.sh/helm-v3.10.0-linux-amd64.tar.gz",
+            "helm version: \"3.10.0\"",
+        ],
+    ),
+    ("helm_min_version: \"0.9\"", &["-helm \"3.0.1\"", "helm \"0.9\""]),
+    (
+        "helm_url: https://mirror.example.org/helm",
+        &[
+            "-helm \"linux-amd64/helm\"",
+            "-helm (",
+            "-helm TarGz",
+            "helm member: None",
+            "helm origin: https://mirror.example.org/helm",
+        ],
+    ),
+    (
+        "helm_path: /etc/hosts",
+        &[
+            "-helm \"linux-amd64/helm\"",
+            "-helm (",
+            "-helm TarGz",
+            "helm member: None",
+            "helm origin: /etc/hosts of this machine",
+        ],
+    ),
+    (
+        "helm_sha256: \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"",
+        &[
+            "helm \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"",
+            "helm sha256: Some(",
+        ],
+    ),
+    (
+        "helm_member: other/helm",
+        &["-helm \"linux-amd64/helm\"", "helm \"other/helm\""],
+    ),
+    (
+        "helm_package: other-helm\nhelm_source: package",
+        &[
+            "-helm \"linux-amd64/helm\"",
+            "-helm (",
+            "-helm Fetch {",
+            "-helm TarGz",
+            "-helm member: Some(",
+            "-helm origin: https://get.helm.sh/helm-v3.9.4-linux-amd64.tar.gz",
+            "-helm sha256: None",
+            "helm \"other-helm\"",
+            "helm source: Package(",
+        ],
+    ),
+    (
+        "terraform_source: present",
+        &[
+            "-terraform \"terraform\"",
+            "-terraform (",
+            "-terraform Fetch {",
+            "-terraform Zip",
+            "-terraform member: Some(",
+            "-terraform origin: https://releases.hashicorp.com/terraform/1.2.9/terraform_1.2.9_linux_amd64.zip",
+            "-terraform sha256: None",
+            "terraform source: Present",
+        ],
+    ),
+    (
+        "terraform_version: \"1.3.0\"",
+        &[
+            "terraform origin: https://releases.hashicorp.com/terraform/1.3.0/terraform_1.3.0_linux_amd64.zip",
+            "terraform version: \"1.3.0\"",
+        ],
+    ),
+    (
+        "terraform_min_version: \"0.9\"",
+        &["-terraform \"1.0\"", "terraform \"0.9\""],
+    ),
+    (
+        "terraform_url: https://mirror.example.org/terraform",
+        &[
+            "-terraform \"terraform\"",
+            "-terraform (",
+            "-terraform Zip",
+            "terraform member: None",
+            "terraform origin: https://mirror.example.org/terraform",
+        ],
+    ),
+    (
+        "terraform_path: /etc/hosts",
+        &[
+            "-terraform \"terraform\"",
+            "-terraform (",
+            "-terraform Zip",
+            "terraform member: None",
+            "terraform origin: /etc/hosts of this machine",
+        ],
+    ),
+    (
+        "terraform_sha256: \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"",
+        &[
+            "terraform \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"",
+            "terraform sha256: Some(",
+        ],
+    ),
+    (
+        "terraform_member: other/terraform",
+        &["-terraform \"terraform\"", "terraform \"other/terraform\""],
+    ),
+    (
+        "terraform_package: other-terraform\nterraform_source: package",
+        &[
+            "-terraform \"terraform\"",
+            "-terraform (",
+            "-terraform Fetch {",
+            "-terraform Zip",
+            "-terraform member: Some(",
+            "-terraform origin: https://releases.hashicorp.com/terraform/1.2.9/terraform_1.2.9_linux_amd64.zip",
+            "-terraform sha256: None",
+            "terraform \"other-terraform\"",
+            "terraform source: Package(",
+        ],
+    ),
+    (
+        "istioctl_source: present",
+        &[
+            "-istioctl \"istioctl\"",
+            "-istioctl (",
+            "-istioctl Fetch {",
+            "-istioctl TarGz",
+            "-istioctl member: Some(",
+            "-istioctl origin: https://github.com/istio/istio/releases/download/1.15.0/istioctl-1.15.0-linux-amd64.tar.gz",
+            "-istioctl sha256: None",
+            "istioctl source: Present",
+        ],
+    ),
+    (
+        "istioctl_version: \"1.15.1\"",
+        &[
+            "-istioctl \"1.15.0\"",
+            "istioctl \"1.15.1\"",
+            "istioctl origin: https://github.com/istio/istio/releases/download/1.15.1/istioctl-1.15.1-linux-amd64.tar.gz",
+            "istioctl version: \"1.15.1\"",
+        ],
+    ),
+    (
+        "istioctl_min_version: \"0.9\"",
+        &["-istioctl \"1.15.0\"", "istioctl \"0.9\"", "istioctl wanted: AtLeast("],
+    ),
+    (
+        "istioctl_url: https://mirror.example.org/istioctl",
+        &[
+            "-istioctl \"istioctl\"",
+            "-istioctl (",
+            "-istioctl TarGz",
+            "istioctl member: None",
+            "istioctl origin: https://mirror.example.org/istioctl",
+        ],
+    ),
+    (
+        "istioctl_path: /etc/hosts",
+        &[
+            "-istioctl \"istioctl\"",
+            "-istioctl (",
+            "-istioctl TarGz",
+            "istioctl member: None",
+            "istioctl origin: /etc/hosts of this machine",
+        ],
+    ),
+    (
+        "istioctl_sha256: \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"",
+        &[
+            "istioctl \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"",
+            "istioctl sha256: Some(",
+        ],
+    ),
+    (
+        "istioctl_member: other/istioctl",
+        &["-istioctl \"istioctl\"", "istioctl \"other/istioctl\""],
+    ),
+    (
+        "istioctl_package: other-istioctl\nistioctl_source: package",
+        &[
+            "-istioctl \"istioctl\"",
+            "-istioctl (",
+            "-istioctl Fetch {",
+            "-istioctl TarGz",
+            "-istioctl member: Some(",
+            "-istioctl origin: https://github.com/istio/istio/releases/download/1.15.0/istioctl-1.15.0-linux-amd64.tar.gz",
+            "-istioctl sha256: None",
+            "istioctl \"other-istioctl\"",
+            "istioctl source: Package(",
+        ],
+    ),
+    (
+        "rke_source: present",
+        &[
+            "-rke Fetch {",
+            "-rke member: None",
+            "-rke origin: https://github.com/rancher/rke/releases/download/v1.3.10/rke_linux-amd64",
+            "-rke sha256: None",
+            "rke source: Present",
+        ],
+    ),
+    (
+        "rke_version: \"v1.3.11\"",
+        &[
+            "-rke \"1.3.10\"",
+            "rke \"1.3.11\"",
+            "rke origin: https://github.com/rancher/rke/releases/download/v1.3.11/rke_linux-amd64",
+            "rke version: \"1.3.11\"",
+        ],
+    ),
+    (
+        "rke_min_version: \"0.9\"",
+        &["-rke \"1.3.10\"", "rke \"0.9\"", "rke wanted: AtLeast("],
+    ),
+    (
+        "rke_url: https://mirror.example.org/rke",
+        &["rke origin: https://mirror.example.org/rke"],
+    ),
+    ("rke_path: /etc/hosts", &["rke origin: /etc/hosts of this machine"]),
+    (
+        "rke_sha256: \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"",
+        &[
+            "rke \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"",
+            "rke sha256: Some(",
+        ],
+    ),
+    (
+        "rke_member: other/rke\nrke_source: url\nrke_url: https://mirror.example.org/rke.tar.gz",
+        &[
+            "rke \"other/rke\"",
+            "rke (",
+            "rke TarGz",
+            "rke member: Some(",
+            "rke origin: https://mirror.example.org/rke.tar.gz",
+        ],
+    ),
+    (
+        "rke_package: other-rke\nrke_source: package",
+        &[
+            "-rke Fetch {",
+            "-rke member: None",
+            "-rke origin: https://github.com/rancher/rke/releases/download/v1.3.10/rke_linux-amd64",
+            "-rke sha256: None",
+            "rke \"other-rke\"",
+            "rke source: Package(",
+        ],
+    ),
+    ("jq_source: present", &["-jq \"jq\"", "jq source: Present"]),
+    ("jq_version: \"1.7\"", &["jq version: \"1.7\""]),
+    ("jq_min_version: \"0.9\"", &["-jq \"1.5\"", "jq \"0.9\""]),
+    (
+        "jq_url: https://mirror.example.org/jq\njq_source: url",
+        &[
+            "-jq \"jq\"",
+            "jq Fetch {",
+            "jq member: None",
+            "jq origin: https://mirror.example.org/jq",
+            "jq sha256: None",
+            "jq source: Fetch(",
+        ],
+    ),
+    (
+        "jq_path: /etc/hosts\njq_source: file",
+        &[
+            "-jq \"jq\"",
+            "jq Fetch {",
+            "jq member: None",
+            "jq origin: /etc/hosts of this machine",
+            "jq sha256: None",
+            "jq source: Fetch(",
+        ],
+    ),
+    (
+        "jq_sha256: \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"\njq_source: url",
+        &[
+            "-jq \"jq\"",
+            "jq \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"",
+            "jq Fetch {",
+            "jq member: None",
+            "jq origin: https://github.com/stedolan/jq/releases/download/jq-1.6/jq-linux64",
+            "jq sha256: Some(",
+            "jq source: Fetch(",
+        ],
+    ),
+    (
+        "jq_member: other/jq\njq_source: url\njq_url: https://mirror.example.org/jq.tar.gz",
+        &[
+            "-jq \"jq\"",
+            "jq \"other/jq\"",
+            "jq (",
+            "jq Fetch {",
+            "jq TarGz",
+            "jq member: Some(",
+            "jq origin: https://mirror.example.org/jq.tar.gz",
+            "jq sha256: None",
+            "jq source: Fetch(",
+        ],
+    ),
+    ("jq_package: other-jq", &["-jq \"jq\"", "jq \"other-jq\""]),
+    (
+        "helm_repositories: {}",
+        &[
+            "-settings \"bitnami\"",
+            "-settings \"https://charts.bitnami.com/bitnami\"",
+            "-settings \"https://mosip.github.io/mosip-helm\"",
+            "-settings \"mosip\"",
+            "-settings (",
+            "-settings (",
+            "settings repositories: []",
+        ],
+    ),
+    (
+        "openssl_source: none",
+        &[
+            "-settings \"186c6bfe6ecfba7a5b48c47f8a1673d0f3b0e5ba2e25602dd23b629975da3f35\"",
+            "-settings \"gcc\"",
+            "-settings \"libc6-dev\"",
+            "-settings \"make\"",
+            "-settings \"perl\"",
+            "-settings Openssl {",
+            "-settings build_packages: [",
+            "-settings kind: TarGz",
+            "-settings origin: https://www.openssl.org/source/old/1.1.1/openssl-1.1.1f.tar.gz",
+            "-settings prebuilt: false",
+            "-settings prefix: \"/opt/mosip-prov/openssl-1.1.1f\"",
+            "-settings sha256: Some(",
+            "-settings version: \"1.1.1f\"",
+            "settings openssl: None",
+        ],
+    ),
+    (
+        "openssl_version: 1.1.1w",
+        &[
+            "settings prefix: \"/opt/mosip-prov/openssl-1.1.1w\"",
+            "settings version: \"1.1.1w\"",
+        ],
+    ),
+    ("openssl_prefix: /opt/openssl", &["settings prefix: \"/opt/openssl\""]),
+    (
+        "openssl_url: https://mirror.example.org/openssl.tar.gz",
+        &["settings origin: https://mirror.example.org/openssl.tar.gz"],
+    ),
+    (
+        "openssl_sha256: \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"",
+        &[
+            "-settings \"186c6bfe6ecfba7a5b48c47f8a1673d0f3b0e5ba2e25602dd23b629975da3f35\"",
+            "settings \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"",
+        ],
+    ),
+    ("openssl_prebuilt: true", &["settings prebuilt: true"]),
+    (
+        "openssl_build_packages: [gcc]",
+        &["-settings \"libc6-dev\"", "-settings \"make\"", "-settings \"perl\""],
+    ),
+    ("apt_lock_timeout: 5", &["settings lock_timeout: 5s"]),
+];

@@ -60,6 +60,23 @@ fn the_cluster_is_asked_by_its_own_kubeconfig() {
 }
 
 #[test]
+fn each_variable_leads_to_the_kubeconfig() {
+    for (variable, value, kubeconfig) in [
+        ("rancher_base_dir", "/srv", "/srv/mosip/kube_config_cluster.yml"),
+        (
+            "cluster_name",
+            "other",
+            "/home/ubuntu/rancher/other/kube_config_cluster.yml",
+        ),
+        ("verify_kubeconfig", "/srv/kubeconfig", "/srv/kubeconfig"),
+    ] {
+        for task in prepared(&format!("[all:vars]\n{variable}={value}\n")).expect("ready") {
+            assert!(task.contains(kubeconfig), "{variable}: {task}");
+        }
+    }
+}
+
+#[test]
 fn every_machine_that_carries_a_node_is_waited_for() {
     let reason = decided("vm1").expect_err("one is missing");
     assert_eq!(reason, "vm2 is missing");
