@@ -95,7 +95,7 @@ fn fresh_hosts_become_an_installation_and_are_then_left_alone() {
 }
 
 /// `host` is lost and comes back as a fresh machine: with `--limit` it becomes what it was, and no other is changed.
-fn one_host_comes_back(testbed: &Testbed, sequence: &Sequence, cluster: &Cluster<'_>, host: &str) {
+fn one_host_comes_back(testbed: &Testbed, sequence: &Sequence, cluster: &Cluster<'_>, host: &'static str) {
     let others: Vec<&str> = VMS.into_iter().chain([NGINX]).filter(|other| *other != host).collect();
     let pictures: Vec<Picture> = others.iter().map(|other| Picture::of(testbed, other)).collect();
     let before = starts(testbed);
@@ -113,7 +113,7 @@ fn one_host_comes_back(testbed: &Testbed, sequence: &Sequence, cluster: &Cluster
         );
     }
     let mut after = starts(testbed);
-    after.insert("vm5", before["vm5"].clone());
+    after.insert(host, before[host].clone());
     assert_eq!(after, before, "something of another host was restarted");
     sequence.run("deploy-all", &[]).expect(0).unchanged();
 }
