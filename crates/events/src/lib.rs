@@ -1,6 +1,10 @@
 //! The versioned event types of a run. One [`Event`] is one line of the JSONL format (`--events`). Fields that exist
 //! keep their meaning for good; new ones may be added. Renderers match [`EventKind`] without a wildcard.
 
+mod finding;
+
+pub use finding::{Finding, Findings, Level, VERSION as FINDINGS_VERSION};
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -7,6 +7,7 @@
 
 pub mod diff;
 mod file;
+pub mod findings;
 pub mod html;
 pub mod jsonl;
 pub mod junit;
