@@ -12,9 +12,9 @@ pub(crate) fn settle(
     let pending = questions.iter().find_map(|question| answers.pending_for(question));
     let Some(task) = pending else { return decided };
     match decided {
-        Ok(Decision::Nothing { reason } | Decision::NotYet { reason }) => Ok(Decision::unknown(format!(
-            "{reason}, but \"{task}\" comes first and may change that"
-        ))),
+        Ok(Decision::Nothing { reason } | Decision::NotYet { reason } | Decision::Failing { reason, .. }) => Ok(
+            Decision::unknown(format!("{reason}, but \"{task}\" comes first and may change that")),
+        ),
         Err(DecideError::Impossible { what, .. }) => Ok(Decision::unknown(format!(
             "\"{task}\" comes first and may change this: {what}"
         ))),

@@ -3,6 +3,7 @@
 use crate::question::Touch;
 use crate::step::Step;
 use std::fmt;
+use std::time::Duration;
 
 /// What a task concluded from the answers.
 #[derive(Debug, Clone)]
@@ -24,7 +25,18 @@ pub enum Decision {
         /// What is waited for, and what is there instead.
         reason: String,
     },
+    /// What is waited for says that it cannot come. It may have said so of how things were before a change of ours, so it
+    /// is asked again, and believed when it still says so [`FIRM`] (or half of the task's patience) later.
+    Failing {
+        /// What it says.
+        reason: String,
+        /// What to do about it.
+        help: Option<String>,
+    },
 }
+
+/// How long something must go on saying that it fails before it is believed.
+pub const FIRM: Duration = Duration::from_secs(15);
 
 impl Decision {
     /// Nothing to do, because of `reason`.

@@ -266,6 +266,23 @@ async fn a_state_is_waited_for_until_it_comes_or_patience_ends() {
 }
 
 #[tokio::test]
+async fn a_failure_that_is_told_once_may_be_of_before_and_one_that_goes_on_is_believed() {
+    let bench = Bench::new(&["h1"]);
+    let book = Playbook::new("b", "").play(Play::new("p", "all").role(role("r", |cx, out| {
+        for (name, always) in [("once", false), ("always", true)] {
+            let path = cx.path(name);
+            out.tasks.push(Task::new(name, toy::Fails { path, always }));
+        }
+    })));
+    let report = bench.run(&book, RunOptions::default()).await;
+    let host = &report.hosts["h1"];
+    assert_eq!(host.tasks[0].status, TaskStatus::Ok);
+    let failure = host.tasks[1].error.as_ref().expect("failed");
+    assert_eq!(failure.message, "it says that it cannot");
+    assert_eq!(failure.help.as_deref(), Some("look at it"));
+}
+
+#[tokio::test]
 async fn the_output_of_a_long_step_is_told_line_by_line_without_its_control_sequences() {
     let bench = Bench::new(&["h1"]);
     let book = Playbook::new("b", "").play(Play::new("p", "all").role(role("r", |_, out| {

@@ -167,7 +167,7 @@ impl Resource for ControlPlane {
 }
 
 /// istiod has rolled out in the version that the operator was told: an older one that is still ready does not count, and
-/// where the operator says that it cannot, that is told at once.
+/// where the operator goes on saying that it cannot, that is told without waiting to the end.
 #[derive(Debug, Clone)]
 pub struct Istiod {
     deployment: AskObjects,
@@ -224,12 +224,12 @@ impl Resource for Istiod {
         }
         if let Some(why) = self.refusal(answers)? {
             let namespace = &self.namespace;
-            return Err(DecideError::impossible_help(
-                format!("Istio's operator cannot do what it was told: {why}"),
-                format!(
+            return Ok(Decision::Failing {
+                reason: format!("Istio's operator cannot do what it was told: {why}"),
+                help: Some(format!(
                     "kubectl -n {namespace} describe istiooperator {NAME}; a node port may be taken by another service"
-                ),
-            ));
+                )),
+            });
         }
         let not_yet = |reason: String| Ok(Decision::NotYet { reason });
         let Some(deployment) = object(answers, &self.deployment)? else {

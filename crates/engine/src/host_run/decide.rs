@@ -1,7 +1,7 @@
 //! Deciding one task from what is known, and asking what is not.
 
 use super::{Decided, End, HostRun, Position, plain_failure};
-use crate::decision::Decision;
+use crate::decision::{Decision, FIRM};
 use crate::memory::Place;
 use crate::question::Question;
 use crate::task::{DecideError, Task, Verdict};
@@ -17,6 +17,7 @@ impl<'r> HostRun<'r> {
         let began = Instant::now();
         let patience = task.resource.patience();
         let mut announced = false;
+        let mut failing_since: Option<Instant> = None;
         loop {
             let mut concluded = self.conclude(task, place);
             if task.must_consult() || matches!(concluded, Err(DecideError::Ask(_))) && !task.consult.is_empty() {
@@ -29,7 +30,7 @@ impl<'r> HostRun<'r> {
                 Ok(Err(reason)) => return Ok(Decided::Settled(TaskStatus::Skipped, reason)),
                 Err(error) => return Ok(self.undecided(task, place, &error)),
             };
-            let reason = match decision {
+            let (reason, failing) = match decision {
                 Decision::Nothing { reason } => {
                     return Ok(Decided::Settled(TaskStatus::Ok, reason));
                 }
@@ -37,12 +38,25 @@ impl<'r> HostRun<'r> {
                     return Ok(Decided::Settled(TaskStatus::Unknown, reason));
                 }
                 Decision::Change(change) => return Ok(Decided::Change(change)),
-                Decision::NotYet { reason } => reason,
+                Decision::NotYet { reason } => (reason, None),
+                Decision::Failing { reason, help } => (reason, Some(help)),
             };
             if !self.shared.gate.is_open() {
                 return Ok(Decided::Settled(TaskStatus::Unknown, format!("not yet: {reason}")));
             }
             self.flush().await?;
+            if let Some(help) = failing {
+                if failing_since.get_or_insert_with(Instant::now).elapsed() >= FIRM.min(patience.at_most / 2) {
+                    return Ok(Decided::Failed(Failure {
+                        message: sanitize(&reason),
+                        detail: None,
+                        status: None,
+                        help,
+                    }));
+                }
+            } else {
+                failing_since = None;
+            }
             if began.elapsed() >= patience.at_most {
                 return Ok(Decided::Failed(Failure {
                     message: format!("waited {} s: {}", patience.at_most.as_secs(), sanitize(&reason)),

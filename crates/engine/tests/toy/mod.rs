@@ -525,6 +525,37 @@ impl Resource for Counts {
     }
 }
 
+/// Says that it fails the first time it is asked, or always.
+pub struct Fails {
+    pub path: String,
+    pub always: bool,
+}
+
+impl Resource for Fails {
+    fn kind(&self) -> &'static str {
+        "fails"
+    }
+    fn questions(&self) -> Vec<Question> {
+        vec![Count(&self.path).question()]
+    }
+    fn decide(&self, answers: &Answers) -> Result<Decision, DecideError> {
+        let times = answers.get(&Count(&self.path))?;
+        if !self.always && times != "1" {
+            return Ok(Decision::nothing("it is well by now"));
+        }
+        Ok(Decision::Failing {
+            reason: "it says that it cannot".to_owned(),
+            help: Some("look at it".to_owned()),
+        })
+    }
+    fn patience(&self) -> Patience {
+        Patience {
+            every: Duration::from_millis(5),
+            at_most: Duration::from_secs(2),
+        }
+    }
+}
+
 // ---- a role from a closure
 
 type Fill = dyn Fn(&ToyContext<'_>, &mut RoleTasks) + Send + Sync;
