@@ -7,6 +7,7 @@
 pub mod certificates;
 pub mod cluster;
 pub mod curl;
+pub mod nameserver;
 pub mod picture;
 pub mod program;
 pub mod proxy;

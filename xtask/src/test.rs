@@ -27,6 +27,14 @@ impl Counts {
     }
 }
 
+/// What tests of DNS start: a nameserver, what changes and checks its zones, and what asks it.
+const NAMESERVER: [crate::packages::Need; 4] = [
+    ("named", "bind9"),
+    ("named-checkzone", "bind9-utils"),
+    ("nsupdate", "bind9-dnsutils"),
+    ("dig", "bind9-dnsutils"),
+];
+
 /// What the tests are given.
 struct Ground {
     cargo: std::ffi::OsString,
@@ -130,6 +138,7 @@ fn prepare(without_hosts: bool) -> Result<Ground> {
         false
     } else {
         testbed::main(testbed::Action::Up)?;
+        crate::packages::ensure_without_service(&NAMESERVER, "named")?;
         true
     };
     let oracle = match oracle::ensure() {
