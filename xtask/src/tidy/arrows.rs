@@ -59,6 +59,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("mosip-prov-cluster", &["mosip-prov-resources", "mosip-prov-inventory"]),
     ("mosip-prov-terraform", &["mosip-prov-events"]),
+    ("mosip-prov-rancher", &["mosip-prov-inventory"]),
     (
         "mosip-prov-preflight",
         &["mosip-prov-inventory", "mosip-prov-transport", "mosip-prov-events"],
@@ -88,6 +89,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "mosip-prov-resources",
             "mosip-prov-cluster",
             "mosip-prov-terraform",
+            "mosip-prov-rancher",
             "mosip-prov-preflight",
             "mosip-prov-engine",
             "mosip-prov-inventory",
