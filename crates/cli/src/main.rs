@@ -31,6 +31,7 @@ fn main() -> ExitCode {
         Command::Plan(args) => commands::run::plan(args, &look),
         Command::Inventory(args) => commands::inventory::inventory(args, &look),
         Command::Wireguard(args) => commands::wireguard::wireguard(args, &look),
+        Command::Rancher(args) => commands::rancher::rancher(args, &look),
         Command::History(args) => commands::history::history(args, &look),
         Command::Playbooks => commands::listing::playbooks(&look),
         Command::Tasks(args) => commands::listing::tasks(args, &look),

@@ -6,6 +6,7 @@ use crate::prompt::{self, Passphrases, PromptError};
 use mosip_prov::inventory::VaultSecrets;
 use mosip_prov::inventory::diagnostic::{Diagnostic, Diagnostics};
 use mosip_prov::peers::PeersOf;
+use mosip_prov::rancher::{Given, ImportRequest, Importing};
 use mosip_prov::transport::{HostKeyPolicy, Secret};
 use mosip_prov::{InputErrors, PlaybookDefinition as Playbook, Provisioner, Ready, Settings};
 use std::path::{Path, PathBuf};
@@ -87,15 +88,20 @@ pub enum Mode {
     List,
 }
 
-/// Reads and checks everything for a run. Passwords are asked for last,
-/// when all else is right, unless a vault must be opened first. Returns what was found besides.
-pub fn prepare(what: &What, mode: Mode) -> Result<(Ready, Vec<Diagnostic>), Stop> {
-    let mut problems = Diagnostics::new();
-    let playbooks = find_playbooks(&what.playbooks, &mut problems);
-    prepare_these(what, mode, &playbooks, problems)
+/// Reads and checks everything for listing. Returns what was found besides.
+pub fn prepare_listing(what: &What) -> Result<(Ready, Vec<Diagnostic>), Stop> {
+    let (importing, mut found) = prepare_importing(what, Mode::List)?;
+    match importing {
+        Importing::Ready(ready) => {
+            found.extend(ready.warnings().iter().cloned());
+            Ok((*ready, found))
+        }
+        Importing::Ask(_) => unreachable!("nobody is asked for a list"),
+    }
 }
 
-/// The same for playbooks that need not be looked up; `problems` is what was found so far.
+/// Reads and checks everything for a run of playbooks that need not be looked up; `problems` is what was found so far.
+/// Passwords are asked for last, when all else is right, unless a vault must be opened first. Returns what was found besides.
 pub fn prepare_these(
     what: &What,
     mode: Mode,
@@ -112,6 +118,39 @@ pub fn prepare_these(
     })?;
     found.extend(ready.warnings().iter().cloned());
     Ok((ready.with_prompt(Arc::new(Passphrases)), found))
+}
+
+/// The same for playbooks by name, which may import the cluster into Rancher: then Rancher is to be asked before they run.
+pub fn prepare_importing(what: &What, mode: Mode) -> Result<(Importing, Vec<Diagnostic>), Stop> {
+    let mut problems = Diagnostics::new();
+    let playbooks = find_playbooks(&what.playbooks, &mut problems);
+    if playbooks.is_empty() {
+        let (ready, found) = prepare_these(what, mode, &playbooks, problems)?;
+        return Ok((Importing::Ready(Box::new(ready)), found));
+    }
+    with_inventory(what, mode, problems, |provisioner| {
+        provisioner.prepare_importing(&playbooks, &Given::default())
+    })
+}
+
+/// Reads and checks what Rancher is to be asked; `None` when the import URL is given.
+pub fn rancher_request(what: &What, given: &Given) -> Result<(Option<ImportRequest>, Vec<Diagnostic>), Stop> {
+    with_inventory(what, Mode::Check, Diagnostics::new(), |provisioner| {
+        let mut half_filled = Diagnostics::new();
+        half_filled.extend(provisioner.half_filled().iter().cloned());
+        if half_filled.has_errors() {
+            return Err(half_filled.into());
+        }
+        let request = provisioner.rancher_import(given)?;
+        if request.is_none() && !provisioner.has_import_url() {
+            let problem = Diagnostic::error("neither rancher_api_token nor rancher_bootstrap_password is set")
+                .help("set one of them, in a vault; or set rancher_import_url by hand");
+            let mut problems = Diagnostics::new();
+            problems.push(problem);
+            return Err(problems.into());
+        }
+        Ok(request)
+    })
 }
 
 /// Reads and checks everything for looking at the peers of the VPN.

@@ -256,6 +256,33 @@ impl Resource for RancherImport {
     }
 }
 
+/// The cluster is to be imported by a URL that is not there yet (check mode): what that would do is not known.
+#[derive(Debug, Clone)]
+pub struct RancherImportLater {
+    why: String,
+}
+
+impl RancherImportLater {
+    /// There is no URL, because of `why`: `Rancher has no cluster mosip yet`.
+    pub fn new(why: impl Into<String>) -> Self {
+        Self { why: why.into() }
+    }
+}
+
+impl Resource for RancherImportLater {
+    fn kind(&self) -> &'static str {
+        "rancher_import"
+    }
+
+    fn questions(&self) -> Vec<Question> {
+        Vec::new()
+    }
+
+    fn decide(&self, _answers: &Answers) -> Result<Decision, DecideError> {
+        Ok(Decision::unknown(self.why.clone()))
+    }
+}
+
 struct AskImport(String);
 
 impl Ask for AskImport {

@@ -25,7 +25,7 @@ mod settle;
 pub mod user_file;
 pub mod yaml;
 
-pub use import::{ImportReachable, RancherImport};
+pub use import::{ImportReachable, RancherImport, RancherImportLater};
 pub use kubeconfig::{Kubeconfig, MergedKubeconfig};
 pub use kubectl::{AskObjects, Kubectl, Reply};
 pub use manifest::Manifest;

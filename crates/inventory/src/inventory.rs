@@ -199,6 +199,15 @@ impl Inventory {
         layers
     }
 
+    /// The same with a variable above all others, those of `-e` included: what was found out, and is written nowhere.
+    #[must_use]
+    pub fn with_extra(mut self, name: &str, value: Value) -> Self {
+        let mut extra = VarMap::clone(&self.extra);
+        extra.insert(name.into(), Var { value, location: None });
+        self.extra = Arc::new(extra);
+        self
+    }
+
     /// The folder of the first source that is a file or folder.
     pub fn base_dir(&self) -> Option<&Path> {
         self.base_dir.as_deref()

@@ -23,6 +23,7 @@
 mod asking;
 mod connector;
 pub mod peers;
+pub mod rancher;
 mod ready;
 mod settings;
 mod target;
@@ -56,6 +57,7 @@ pub use ready::Ready;
 pub use settings::Settings;
 
 /// Inputs that have been read: an inventory and what is to be done with it.
+#[derive(Clone)]
 pub struct Provisioner {
     settings: Settings,
     inventory: Arc<Inventory>,
@@ -155,6 +157,14 @@ impl Provisioner {
             warnings: found.iter().filter(|d| !d.is_error()).cloned().collect(),
             half_filled: found.into_iter().filter(Diagnostic::is_error).collect(),
         }
+    }
+
+    /// The same with a variable above all others, which is written nowhere.
+    pub(crate) fn with_var(&self, name: &str, value: inv::value::Value) -> Self {
+        let inventory = Inventory::clone(&self.inventory).with_extra(name, value);
+        let mut found = Diagnostics::new();
+        found.extend(self.warnings.iter().chain(&self.half_filled).cloned());
+        Self::with(self.settings.clone(), inventory, found)
     }
 
     /// The inventory.

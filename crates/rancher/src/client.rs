@@ -93,6 +93,7 @@ impl<'a> Client<'a> {
         let Bearer::Session(_) = self.bearer else {
             return Ok(());
         };
+        self.http.close();
         let what = "log out";
         let answer = self.send("POST", "/v3/tokens?action=logout", Some(&json!({})), what, true)?;
         if !(200..300).contains(&answer.status) {
@@ -210,7 +211,10 @@ impl<'a> Client<'a> {
             let answer = self.send_to("GET", url, None, what, true)?;
             let page: Collection<T> = self.read(&answer, what)?;
             all.extend(page.data);
-            let next = page.pagination.and_then(|pages| pages.next).filter(|next| !next.is_empty());
+            let next = page
+                .pagination
+                .and_then(|pages| pages.next)
+                .filter(|next| !next.is_empty());
             match next {
                 None => return Ok(all),
                 Some(next) if self.http.server.has(&next) => url = next,

@@ -129,7 +129,9 @@ pub enum RancherError {
         said: String,
     },
     /// Rancher calls itself otherwise.
-    #[error("Rancher at {server} calls itself {calls_itself} (its setting server-url), where the cluster would report to")]
+    #[error(
+        "Rancher at {server} calls itself {calls_itself} (its setting server-url), where the cluster would report to"
+    )]
     ServerUrlDiffers {
         /// The server that was asked.
         server: String,
@@ -224,16 +226,24 @@ impl RancherError {
                 "give the present password of Rancher's user in rancher_bootstrap_password (in a vault), or an API token \
                  in rancher_api_token"
             }
-            Self::WrongToken { .. } => "make an API token in Rancher (Account & API Keys), without scope, and set rancher_api_token",
+            Self::WrongToken { .. } => {
+                "make an API token in Rancher (Account & API Keys), without scope, and set rancher_api_token"
+            }
             Self::Forbidden { .. } => "take the token of a user who may create clusters, such as an administrator",
             Self::Refused { .. } => "correct what Rancher names; or import by hand, and set rancher_import_url",
-            Self::ServerUrlDiffers { .. } => "set rancher_url to that address, or correct server-url in Rancher's settings",
-            Self::Ambiguous { .. } => "delete those that are not wanted in Rancher, or choose another rancher_cluster_name",
+            Self::ServerUrlDiffers { .. } => {
+                "set rancher_url to that address, or correct server-url in Rancher's settings"
+            }
+            Self::Ambiguous { .. } => {
+                "delete those that are not wanted in Rancher, or choose another rancher_cluster_name"
+            }
             Self::NotAnImport { .. } => "choose another rancher_cluster_name, or delete that cluster in Rancher",
             Self::OtherNodes { .. } => {
                 "when it is another cluster, choose another rancher_cluster_name; when it is gone, delete it in Rancher first"
             }
-            Self::NotMade { .. } => "see what Rancher's log says (kubectl -n cattle-system logs deploy/rancher), then run this again",
+            Self::NotMade { .. } => {
+                "see what Rancher's log says (kubectl -n cattle-system logs deploy/rancher), then run this again"
+            }
             Self::Interrupted { .. } => "run it again: what was made in Rancher is found again",
         }
     }

@@ -173,7 +173,12 @@ impl fmt::Display for Progress {
             Self::Changed(what) => f.write_str(what),
             Self::Found { name, id, state } => write!(f, "Rancher has the cluster {name} ({id}, {state})"),
             Self::Waiting { what, after, patience } => {
-                write!(f, "waiting for {what} ({} of {} s)", after.as_secs(), patience.as_secs())
+                write!(
+                    f,
+                    "waiting for {what} ({} of {} s)",
+                    after.as_secs(),
+                    patience.as_secs()
+                )
             }
         }
     }
@@ -332,8 +337,9 @@ impl Way<'_> {
         let nodes = match self.client.nodes(&cluster.id) {
             Ok(nodes) => nodes,
             Err(RancherError::Forbidden { .. }) => {
-                self.notes
-                    .push(format!("whether {name} in Rancher is this cluster was not seen: its machines are not shown"));
+                self.notes.push(format!(
+                    "whether {name} in Rancher is this cluster was not seen: its machines are not shown"
+                ));
                 return Ok(());
             }
             Err(error) => return Err(error),
@@ -369,7 +375,10 @@ impl Way<'_> {
                 }
                 Err(error) => return Err(error),
             };
-            self.changed(format!("created the cluster {} ({}) in Rancher", cluster.name, cluster.id));
+            self.changed(format!(
+                "created the cluster {} ({}) in Rancher",
+                cluster.name, cluster.id
+            ));
             return Ok(cluster);
         }
     }
@@ -453,6 +462,8 @@ impl Way<'_> {
 /// The URL of the token by custom, else of another one.
 fn chosen(tokens: &[RegistrationToken]) -> Option<&str> {
     let with_url = || tokens.iter().filter(|token| token.url().is_some());
-    let token = with_url().find(|token| token.is_default()).or_else(|| with_url().next());
+    let token = with_url()
+        .find(|token| token.is_default())
+        .or_else(|| with_url().next());
     token?.url()
 }

@@ -45,6 +45,7 @@ pub struct Http<'a> {
     progress: &'a mut dyn FnMut(&Progress),
     cancelled: &'a dyn Fn() -> bool,
     secrets: Vec<Secret>,
+    closing: bool,
 }
 
 impl<'a> Http<'a> {
@@ -82,12 +83,18 @@ impl<'a> Http<'a> {
             progress,
             cancelled,
             secrets: Vec::new(),
+            closing: false,
         }
     }
 
     /// Shows `secret` in no message from now on.
     pub fn hide(&mut self, secret: &Secret) {
         self.secrets.push(secret.clone());
+    }
+
+    /// What is asked from now on is asked once, and even when all was called off.
+    pub fn close(&mut self) {
+        self.closing = true;
     }
 
     pub fn tell(&mut self, progress: &Progress) {
@@ -97,7 +104,12 @@ impl<'a> Http<'a> {
     /// What others said, fit to be shown.
     pub fn clean(&self, text: &str) -> String {
         let mut text = text.to_owned();
-        for secret in self.secrets.iter().map(Secret::expose).filter(|secret| secret.len() > 3) {
+        for secret in self
+            .secrets
+            .iter()
+            .map(Secret::expose)
+            .filter(|secret| secret.len() > 3)
+        {
             text = text.replace(secret, "***");
         }
         neutral(&text)
@@ -129,7 +141,7 @@ impl<'a> Http<'a> {
         debug_assert!(self.server.has(&ask.url), "credentials for another server");
         let began = Instant::now();
         loop {
-            if (self.cancelled)() {
+            if !self.closing && (self.cancelled)() {
                 return Err(RancherError::Interrupted {
                     server: self.server.to_string(),
                     what: ask.what.clone(),
@@ -140,7 +152,7 @@ impl<'a> Http<'a> {
                 return Ok(answer);
             }
             let after = began.elapsed();
-            if !ask.repeatable || after >= self.patience.starting {
+            if !ask.repeatable || self.closing || after >= self.patience.starting {
                 return Err(RancherError::NotReady {
                     server: self.server.to_string(),
                     what: ask.what.clone(),

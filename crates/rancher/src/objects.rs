@@ -160,7 +160,12 @@ pub struct Node {
 impl Node {
     /// Whether it is known by one of these names or addresses.
     pub fn is_among(&self, known: &[String]) -> bool {
-        let own = [&self.node_name, &self.hostname, &self.ip_address, &self.external_ip_address];
+        let own = [
+            &self.node_name,
+            &self.hostname,
+            &self.ip_address,
+            &self.external_ip_address,
+        ];
         own.into_iter()
             .filter(|one| !one.is_empty())
             .any(|one| known.iter().any(|other| other.eq_ignore_ascii_case(one)))
@@ -199,7 +204,10 @@ mod tests {
             (json!({"id": "c-1", "state": "removing"}), "removed"),
             (json!({"id": "c-1", "removed": "2026-01-01T00:00:00Z"}), "removed"),
             (json!({"id": "c-1", "driver": "EKS"}), "EKS"),
-            (json!({"id": "c-1", "rancherKubernetesEngineConfig": {}}), "rancherKubernetesEngine"),
+            (
+                json!({"id": "c-1", "rancherKubernetesEngineConfig": {}}),
+                "rancherKubernetesEngine",
+            ),
         ] {
             let why = cluster(other.clone()).why_no_import().unwrap_or_default();
             assert!(why.contains(part), "{other}: {why}");
@@ -209,7 +217,9 @@ mod tests {
     #[test]
     fn tokens_that_go_are_not_taken() {
         let token = |value: Value| serde_json::from_value::<RegistrationToken>(value).unwrap();
-        let good = token(json!({"id": "c-1:default-token", "clusterId": "c-1", "state": "active", "removed": null, "manifestUrl": ""}));
+        let good = token(
+            json!({"id": "c-1:default-token", "clusterId": "c-1", "state": "active", "removed": null, "manifestUrl": ""}),
+        );
         assert!(good.is_good("c-1") && good.is_default() && good.url().is_none());
         assert!(!good.is_good("c-2"));
         assert!(!token(json!({"clusterId": "c-1", "state": "removing"})).is_good("c-1"));

@@ -81,7 +81,10 @@ mod tests {
         assert_eq!(trust(&good, None).roots("s").unwrap().len(), 1);
         assert_eq!(trust(&good, Some(&good)).roots("s").unwrap().len(), 2);
         let key = file("key.pem", &made.signing_key.serialize_pem());
-        let broken = file("broken.pem", "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n");
+        let broken = file(
+            "broken.pem",
+            "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n",
+        );
         for (path, part) in [
             (key, "no certificate"),
             (broken, "no PEM"),

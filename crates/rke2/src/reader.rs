@@ -217,7 +217,19 @@ impl Reader<'_> {
         }
         Some(url).filter(|url| !url.is_empty())
     }
+
+    /// Why the cluster is imported by a URL that is still to be had from Rancher; `None` when it is not. Set by whoever asks
+    /// Rancher, never by an inventory.
+    pub fn import_later(&mut self, flavor: Flavor) -> Option<String> {
+        if flavor == Flavor::Observation {
+            return None;
+        }
+        Some(self.text(IMPORT_LATER)).filter(|why| !why.is_empty())
+    }
 }
+
+/// The variable behind [`Reader::import_later`].
+pub const IMPORT_LATER: &str = "rancher_import_later";
 
 #[cfg(test)]
 mod tests {

@@ -111,6 +111,8 @@ pub struct Settings {
     pub start_timeout: Duration,
     /// What imports the cluster into Rancher: the URL, and how long that may take.
     pub import: Option<(ImportUrl, Duration)>,
+    /// Why that URL is still to be had from Rancher; `None` when it is not.
+    pub import_later: Option<String>,
 }
 
 /// The URL by which Rancher imports a cluster. It holds a token: whoever has it reads what Rancher trusts the cluster with.
@@ -295,6 +297,7 @@ impl Settings {
             api: r.host("rke2_api_address", &api.address),
             start_timeout: Duration::from_secs(r.number("rke2_start_timeout", 1..=86_400).into()),
             import: r.import(flavor),
+            import_later: r.import_later(flavor),
             release: release?,
             name,
             folder,

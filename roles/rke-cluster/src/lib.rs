@@ -9,8 +9,8 @@ pub mod up;
 use before::{CanBuild, NoOtherCluster};
 use canal::{CanalMtu, CanalPods};
 use mosip_prov_cluster::{
-    DeploymentReady, ImportReachable, Kubectl, MergedKubeconfig, NodesReady, PodsSettled, RancherImport, UserFile,
-    import,
+    DeploymentReady, ImportReachable, Kubectl, MergedKubeconfig, NodesReady, PodsSettled, RancherImport,
+    RancherImportLater, UserFile, import,
 };
 use mosip_prov_resources::diagnostic::{Diagnostic, Diagnostics};
 use mosip_prov_resources::download::VersionCheck;
@@ -242,6 +242,9 @@ impl RkeCluster {
             let agent =
                 DeploymentReady::new(&kubectl, import::NAMESPACE, import::AGENT).for_at_most(settings.import_timeout);
             tasks.push(Task::new("Wait for Rancher's agent", agent).tag(tags::IMPORT));
+        } else if let Some(why) = &settings.import_later {
+            let later = RancherImportLater::new(why.as_str());
+            tasks.push(Task::new("Import the cluster into Rancher", later).tag(tags::IMPORT));
         }
         RoleTasks {
             tasks,

@@ -53,6 +53,8 @@ pub struct Settings {
     pub ingress: String,
     /// Rancher's import URL, which holds a token; empty: none.
     pub import_url: String,
+    /// Why that URL is still to be had from Rancher; `None` when it is not.
+    pub import_later: Option<String>,
     /// How long Rancher's agent may take.
     pub import_timeout: Duration,
 }
@@ -183,6 +185,7 @@ impl Settings {
             dns_server: r.dns(flavor, services),
             ingress: one_of(&mut r, variable(flavor, "ingress_provider"), &["nginx", "none"]),
             import_url: r.import_url(flavor).unwrap_or_default(),
+            import_later: r.import_later(flavor),
             import_timeout: Duration::from_secs(r.number("rancher_import_timeout", 10..=86_400).into()),
             // RKE refuses an MTU for flannel.
             mtu: if plugin == "flannel" { 0 } else { mtu },

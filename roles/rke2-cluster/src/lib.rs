@@ -10,6 +10,7 @@ pub use labels::WorkerLabels;
 use mosip_prov_cluster::import::{AGENT, NAMESPACE};
 use mosip_prov_cluster::{
     DeploymentReady, ImportReachable, Kubectl, MergedKubeconfig, NodesReady, PodsSettled, RancherImport,
+    RancherImportLater,
 };
 
 use mosip_prov_resources::diagnostic::Diagnostics;
@@ -152,6 +153,10 @@ impl Rke2Cluster {
                 .tag(IMPORT),
                 Task::new("Wait for Rancher's agent", agent).tag(IMPORT),
             ]);
+        } else if let Some(why) = settings.import_later {
+            let later = RancherImportLater::new(why);
+            made.tasks
+                .push(Task::new("Import the cluster into Rancher", later).tag(IMPORT));
         }
         made
     }

@@ -60,6 +60,22 @@ Examples:
 
 Nothing is connected to. All inputs are checked, as before a run.";
 
+/// Under `rancher`.
+pub const RANCHER: &str = "\
+Examples:
+  mosip-prov rancher import --check -i rancher.ini      is the cluster there? Nothing is created
+  mosip-prov rancher import -i rancher.ini              find it, or create it";
+
+/// Under `rancher import`.
+pub const RANCHER_IMPORT: &str = "\
+Examples:
+  mosip-prov rancher import -i rancher.ini --check
+  mosip-prov rancher import -i rancher.ini --name mosip-cluster
+  mosip-prov rancher import -i rancher.ini --format json
+
+Rancher is asked by rancher_api_token, or as admin by rancher_bootstrap_password (both belong into a vault), at rancher_url.
+No host is connected to. The import URL holds a token and is not shown: `run deploy-rancher` asks for it again and uses it.";
+
 /// Under `wireguard`.
 pub const WIREGUARD: &str = "\
 Examples:

@@ -4,9 +4,11 @@
 mod docs_tests;
 mod help;
 mod options;
+mod rancher;
 mod wireguard;
 
 pub use options::{BecomeOptions, ConnectionOptions, HostKeys, InventoryOptions, OutputOptions, Selection};
+pub use rancher::{RancherArgs, RancherCommand, RancherImportArgs};
 pub use wireguard::{ChangePeersArgs, FetchOptions, PeersArgs, PeersCommand, WireguardArgs, WireguardCommand};
 
 use crate::exit;
@@ -64,6 +66,9 @@ pub enum Command {
     /// The VPN: its peers and their files.
     #[command(after_help = help::WIREGUARD)]
     Wireguard(WireguardArgs),
+    /// Rancher: have the main cluster there, without its dashboard.
+    #[command(after_help = help::RANCHER)]
+    Rancher(RancherArgs),
     /// What earlier runs did, and what they still owe.
     #[command(after_help = help::HISTORY)]
     History(HistoryArgs),

@@ -36,7 +36,7 @@ pub fn tasks(args: &TasksArgs, look: &Look) -> Exit {
 
 /// `run --list-hosts`, `--list-tasks`, `--list-tags`: what is asked for, of each play.
 pub fn of_run(what: &What, listing: Listing, look: &Look) -> Exit {
-    let (ready, warnings) = match session::prepare(what, session::Mode::List) {
+    let (ready, warnings) = match session::prepare_listing(what) {
         Ok(ready) => ready,
         Err(stop) => return stopped(&stop, look),
     };

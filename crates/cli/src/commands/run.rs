@@ -5,15 +5,18 @@ use crate::args::{OutputOptions, PlanArgs, RunArgs, What};
 use crate::diagnostics;
 use crate::exit::Exit;
 use crate::output::{Look, complain};
+use crate::prompt::Passphrases;
 use crate::repeat;
 use crate::session::{self, Mode, Stop};
 use crate::show::{self, Show, Showing};
 use crate::signals::Signals;
 use mosip_prov::inventory::diagnostic::Diagnostic;
+use mosip_prov::rancher::Importing;
 use mosip_prov::{CancelHandle, Ready, RunReport};
 use mosip_prov_report::text::neutral_line;
 use std::cell::RefCell;
 use std::io;
+use std::sync::Arc;
 
 /// `run`.
 pub fn run(args: &RunArgs, look: &Look) -> Exit {
@@ -43,10 +46,19 @@ pub fn plan(args: &PlanArgs, look: &Look) -> Exit {
 }
 
 fn go(what: &What, output: &OutputOptions, mode: Mode, diff: bool, verb: &str, exit_code: bool, look: &Look) -> Exit {
-    let prepared = match session::prepare(what, mode) {
-        Ok(ready) => ready,
+    let (importing, mut warnings) = match session::prepare_importing(what, mode) {
+        Ok(found) => found,
         Err(stop) => return stopped(&stop, look),
     };
+    let ready = match importing {
+        Importing::Ready(ready) => *ready,
+        Importing::Ask(ask) => match super::rancher::ask_first(&ask, look) {
+            Ok(ready) => ready,
+            Err(exit) => return exit,
+        },
+    };
+    warnings.extend(ready.warnings().iter().cloned());
+    let prepared = (ready.with_prompt(Arc::new(Passphrases)), warnings);
     let showing = Showing {
         diff,
         command: repeat::command(verb, what, None),
