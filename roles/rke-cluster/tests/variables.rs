@@ -53,6 +53,7 @@ fn shown(settings: &Settings) -> BTreeSet<String> {
         auth_strategy,
         ingress,
         import_url,
+        import_later,
         import_timeout,
     } = settings;
     BTreeSet::from([
@@ -78,6 +79,7 @@ fn shown(settings: &Settings) -> BTreeSet<String> {
         format!("auth_strategy {auth_strategy}"),
         format!("ingress {ingress}"),
         format!("import_url {import_url}"),
+        format!("import_later {import_later:?}"),
         format!("import_timeout {import_timeout:?}"),
     ])
 }
