@@ -30,6 +30,7 @@ fn main() -> ExitCode {
         Command::Run(args) => commands::run::run(args, &look),
         Command::Plan(args) => commands::run::plan(args, &look),
         Command::Inventory(args) => commands::inventory::inventory(args, &look),
+        Command::Preflight(args) => commands::preflight::preflight(args, &look),
         Command::Wireguard(args) => commands::wireguard::wireguard(args, &look),
         Command::Rancher(args) => commands::rancher::rancher(args, &look),
         Command::History(args) => commands::history::history(args, &look),

@@ -6,6 +6,7 @@ use crate::prompt::{self, Passphrases, PromptError};
 use mosip_prov::inventory::VaultSecrets;
 use mosip_prov::inventory::diagnostic::{Diagnostic, Diagnostics};
 use mosip_prov::peers::PeersOf;
+use mosip_prov::preflight::{Preflight, PreflightOptions};
 use mosip_prov::rancher::{Given, ImportRequest, Importing};
 use mosip_prov::transport::{HostKeyPolicy, Secret};
 use mosip_prov::{InputErrors, PlaybookDefinition as Playbook, Provisioner, Ready, Settings};
@@ -158,6 +159,13 @@ pub fn look_at_peers(what: &What) -> Result<(PeersOf, Vec<Diagnostic>), Stop> {
     let (peers, mut found) = with_inventory(what, Mode::Check, Diagnostics::new(), PeersOf::prepare)?;
     found.extend(peers.warnings().iter().cloned());
     Ok((peers.map(|asking| asking.with_prompt(Arc::new(Passphrases))), found))
+}
+
+/// Reads and checks everything for the checks before a deployment.
+pub fn preflight(what: &What, options: &PreflightOptions) -> Result<(Preflight, Vec<Diagnostic>), Stop> {
+    let (preflight, mut found) = with_inventory(what, Mode::Check, Diagnostics::new(), |p| p.preflight(options))?;
+    found.extend(preflight.warnings().iter().cloned());
+    Ok((preflight.with_prompt(Arc::new(Passphrases)), found))
 }
 
 /// Reads everything that `then` needs, and says all that is wrong in one list, what `then` finds included.

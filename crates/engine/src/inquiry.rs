@@ -72,6 +72,12 @@ impl Inquiry {
         futures::stream::iter(asked).buffered(self.forks.max(1)).collect().await
     }
 
+    /// Asks one host alone, in one exchange. `None` when there is no host of that name.
+    pub async fn ask_host(&self, host: &str, questions: &[Question]) -> Option<Result<Answers, TransportError>> {
+        let asked = self.hosts.get(host)?;
+        Some(self.ask_one(asked, questions).await)
+    }
+
     async fn ask_one(&self, asked: &Asked, questions: &[Question]) -> Result<Answers, TransportError> {
         let mut answers = Answers::new();
         let composed = compose(questions);

@@ -11,6 +11,7 @@ mod graph;
 mod ini;
 mod inventory;
 mod listing;
+pub mod network;
 pub mod pattern;
 pub mod placeholders;
 pub mod python_literal;
@@ -27,6 +28,7 @@ mod yaml_inventory;
 
 pub use graph::{Group, Host, LOCALHOST};
 pub use inventory::{Inventory, LoadOptions, Loaded, load};
+pub use network::Network;
 pub use pattern::PatternError;
 pub use placeholders::find_placeholders;
 pub use source_text::SourceText;

@@ -1,12 +1,21 @@
-//! Read-only checks of what a run needs on the deployment node: certificates and keys, before anything connects.
+//! Read-only checks before a deployment: certificates, keys, machines, the ways between them, tools. Nothing here
+//! connects, prints, changes a file or shows a key.
 //!
-//! Every check answers with diagnostics: what is wrong, in which file, and what to do. Nothing here prints, changes a
-//! file or shows a key.
+//! Checks are functions of what is known: files on this machine, or what machines answered to questions that are asked by
+//! whoever has the connections. They answer with findings (what was looked at, how it is, what to do) or, where inputs are
+//! concerned, with diagnostics.
 
 pub mod certificates;
 mod chain;
+pub mod fleet;
+pub mod guide;
+pub mod hosts;
+pub mod keys;
 pub mod paths;
+pub mod ports;
 pub mod private_key;
+pub mod ranges;
+pub mod room;
 pub mod server_names;
 pub mod ssh_keys;
 

@@ -23,6 +23,7 @@
 mod asking;
 mod connector;
 pub mod peers;
+pub mod preflight;
 pub mod rancher;
 mod ready;
 mod settings;

@@ -1,6 +1,7 @@
 //! The script around every apt-get that changes something: waits for the locks and names their holder, completes an
 //! interrupted installation, never asks, and ends with apt's own complaint.
 
+use crate::probe::command::AskCommand;
 use std::time::Duration;
 
 /// What an `apt-get` run needs.
@@ -13,12 +14,9 @@ pub(crate) struct AptScript<'a> {
     pub restart_services: bool,
 }
 
-/// Downloads are tried again for about a minute and more (apt waits 1, 2, 4 … 30 s in between): what cuts a host off from its
-/// operator cuts it off from its mirror too.
-///
 /// Finds the holder of a lock: fcntl locks are listed in /proc/locks with process and inode (proc_locks(5)); that the
 /// process really has that very file open is proved by its descriptors, since inode numbers repeat between devices.
-const PRELUDE: &str = r#"holder() {
+const HOLDER: &str = r#"holder() {
   for f in $LOCKS; do
     [ -e "$f" ] || continue
     i=$(stat -c %i -- "$f") || continue
@@ -39,7 +37,11 @@ const PRELUDE: &str = r#"holder() {
   done
   return 1
 }
-wait_for_locks() {
+"#;
+
+/// Downloads are tried again for about a minute and more (apt waits 1, 2, 4 … 30 s in between): what cuts a host off from its
+/// operator cuts it off from its mirror too.
+const PRELUDE: &str = r#"wait_for_locks() {
   said=0
   while h=$(holder); do
     now=$(date +%s)
@@ -84,6 +86,12 @@ END=$(($(date +%s) + WAIT))
 const LOCKS: &str =
     "/var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /var/lib/apt/lists/lock /var/cache/apt/archives/lock";
 
+/// Asks who holds a lock of dpkg or apt: status 0 and `held by NAME (pid PID) since TIME`, else nobody that the asking user
+/// can see.
+pub fn ask_lock_holder() -> AskCommand {
+    AskCommand(format!("LOCKS='{LOCKS}'\n{HOLDER}holder || exit 1"))
+}
+
 impl AptScript<'_> {
     pub fn render(&self) -> String {
         self.render_for(LOCKS)
@@ -99,7 +107,7 @@ impl AptScript<'_> {
             "LC_ALL=C DEBIAN_FRONTEND=noninteractive APT_LISTCHANGES_FRONTEND=none APT_LISTBUGS_FRONTEND=none {restarts}
 export LC_ALL DEBIAN_FRONTEND APT_LISTCHANGES_FRONTEND APT_LISTBUGS_FRONTEND {name}
 LOCKS='{locks}' WAIT={wait}
-{PRELUDE}{body}",
+{HOLDER}{PRELUDE}{body}",
             name = restarts.split('=').next().unwrap_or_default(),
             wait = self.lock_timeout.as_secs(),
             body = self.body,

@@ -38,6 +38,7 @@ mod settle;
 pub use apt::{Apt, AptPackages};
 pub use apt_cache::AptUpdate;
 pub use apt_repository::AptRepository;
+pub use apt_script::ask_lock_holder;
 pub use apt_upgrade::{AptClean, AptUpgrade, UpgradeKind};
 pub use archive::Archive;
 pub use block::Block;
@@ -64,7 +65,7 @@ pub use user::User;
 pub use wait_for::WaitFor;
 
 pub use mosip_prov_engine::answers::Outcome;
-pub use mosip_prov_engine::inventory::{diagnostic, value, vars};
+pub use mosip_prov_engine::inventory::{Network, diagnostic, value, vars};
 pub use mosip_prov_engine::{
     Answers, Ask, AskError, Change, Condition, Content, DecideError, Decision, Difference, FileToWrite, Patience,
     Probe, Question, RawAnswer, Resource, Role, RoleContext, RoleTasks, RunAs, Shell, Shown, Step, Task, Touch,

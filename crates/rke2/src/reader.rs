@@ -1,6 +1,7 @@
 //! The variables of a cluster that mean the same whoever builds it.
 
 use crate::flavor::Flavor;
+use mosip_prov_resources::Network;
 use mosip_prov_resources::diagnostic::{Diagnostic, Diagnostics, Location};
 use mosip_prov_resources::vars::HostVars;
 use std::net::Ipv4Addr;
@@ -14,44 +15,14 @@ pub struct Reader<'a> {
     pub problems: &'a mut Diagnostics,
 }
 
-/// A network of addresses: its first one, and the length of its prefix.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Network {
-    first: u32,
-    bits: u32,
+/// Of a size that a cluster can have, and written with its first address.
+fn is_for_a_cluster(network: Network) -> bool {
+    (8..=28).contains(&network.bits()) && network.is_written_with_first()
 }
 
-impl Network {
-    /// `None` when `text` is no `ADDRESS/BITS`. The address may be any of the network.
-    pub fn parse(text: &str) -> Option<Self> {
-        let (address, bits) = text.trim().split_once('/')?;
-        let bits: u32 = bits.parse().ok().filter(|bits| *bits <= 32)?;
-        Some(Self {
-            first: u32::from(address.parse::<Ipv4Addr>().ok()?),
-            bits,
-        })
-    }
-
-    /// Whether an address is in both.
-    pub fn overlaps(self, other: Self) -> bool {
-        let bits = self.bits.min(other.bits);
-        bits == 0 || (self.first ^ other.first) >> (32 - bits) == 0
-    }
-
-    fn contains(self, address: Ipv4Addr) -> bool {
-        let first = address.into();
-        self.overlaps(Self { first, bits: 32 })
-    }
-
-    /// Of a size that a cluster can have, and written with its first address.
-    fn is_for_a_cluster(self) -> bool {
-        (8..=28).contains(&self.bits) && self.first & (u32::MAX >> self.bits) == 0
-    }
-
-    /// The address where the DNS of a cluster with these services is by custom.
-    fn tenth(self) -> Ipv4Addr {
-        Ipv4Addr::from(self.first + 10)
-    }
+/// The address where the DNS of a cluster with these services is by custom.
+fn tenth(services: Network) -> Ipv4Addr {
+    Ipv4Addr::from(u32::from(services.first()) + 10)
 }
 
 impl Reader<'_> {
@@ -107,7 +78,7 @@ impl Reader<'_> {
     /// A network of a cluster, as it is written and as it is understood.
     fn network(&mut self, name: &str) -> (String, Option<Network>) {
         let text = self.text(name);
-        let found = Network::parse(&text).filter(|network| network.is_for_a_cluster());
+        let found = Network::parse(&text).filter(|network| is_for_a_cluster(*network));
         if found.is_none() {
             self.error(
                 name,
@@ -156,11 +127,11 @@ impl Reader<'_> {
         match text.parse::<Ipv4Addr>() {
             Ok(address) if services.contains(address) => text,
             // One variable for two clusters: it fits the main one.
-            _ if flavor == Flavor::Observation => services.tenth().to_string(),
+            _ if flavor == Flavor::Observation => tenth(services).to_string(),
             _ => {
                 let range = flavor.variable("service_cluster_ip_range");
                 let message = format!("{name} is \"{text}\", which is no address of {range}");
-                let help = format!("give one of that network: {}", services.tenth());
+                let help = format!("give one of that network: {}", tenth(services));
                 self.error(name, message, &help);
                 text
             }
@@ -253,7 +224,7 @@ mod tests {
             ("0.0.0.0/0", false),
             ("10.0.0.0/29", false),
         ] {
-            assert_eq!(network(text).is_for_a_cluster(), good, "{text}");
+            assert_eq!(is_for_a_cluster(network(text)), good, "{text}");
         }
         for wrong in ["", "10.42.0.0", "10.42.0.0/33", "10.42.0/16", "fd00::/64"] {
             assert_eq!(Network::parse(wrong), None, "{wrong}");

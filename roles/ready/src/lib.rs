@@ -2,22 +2,27 @@
 //! tasks of these roles only ask; none changes anything.
 
 mod clock;
-mod guide;
+mod guide_size;
 mod ports;
 mod room;
 mod settings;
 mod tools;
 
 pub use clock::SameTime;
-pub use guide::{GuideSize, Size};
-pub use ports::{FreePorts, Port};
+pub use guide_size::GuideSize;
+pub use mosip_prov_preflight::guide::Size;
+pub use ports::FreePorts;
 pub use room::FreeDisk;
 pub use settings::Settings;
 pub use tools::{Tool, Wanted};
 
 use mosip_prov_node::SuitableSystem;
+use mosip_prov_preflight::fleet::{Duty, duties_of};
+use mosip_prov_preflight::guide;
+use mosip_prov_preflight::ports::ports_for;
 use mosip_prov_resources::diagnostic::Diagnostics;
 use mosip_prov_resources::{Role, RoleContext, RoleTasks, RunAs, Task};
+use std::collections::BTreeSet;
 
 /// The defaults of the roles' variables.
 pub const DEFAULTS: &str = include_str!("../defaults.yml");
@@ -25,6 +30,12 @@ pub const DEFAULTS: &str = include_str!("../defaults.yml");
 /// Checks that stand before everything are made whatever tags are chosen.
 const ALWAYS: &str = "always";
 const CHECK: &str = "check";
+
+/// What the machine of `cx` is there for.
+fn duties(cx: &RoleContext<'_>) -> BTreeSet<Duty> {
+    let physical = |host: &str| cx.vars_of(host)?.string("physical_vm").ok()?;
+    duties_of(cx.host, |group| cx.hosts_of(group), physical)
+}
 
 /// The role `ready`: a machine that is to be deployed to.
 #[derive(Debug, Clone, Copy, Default)]
@@ -63,7 +74,8 @@ impl Role for Ready {
             let there = clock.elsewhere();
             tasks.push(Task::new("See that its clock is right", clock).consult(deployment, RunAs::Login, vec![there]));
         }
-        let ports = ports::of_host(cx);
+        let duties = duties(cx);
+        let ports = ports_for(&duties);
         if !ports.is_empty() {
             tasks.push(Task::new(
                 "See that no other service has its ports",
@@ -71,7 +83,7 @@ impl Role for Ready {
             ));
         }
         if settings.guide_sizes
-            && let Some(size) = guide::of_host(cx)
+            && let Some(size) = settings.size(guide::size_for(&duties))
         {
             tasks.push(Task::new("Compare it with the guide", GuideSize::new(size)).ignore_errors());
         }

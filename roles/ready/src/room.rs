@@ -1,31 +1,11 @@
 //! Free space on the disk that packages, images and data go to.
 
-use mosip_prov_resources::probe::command::AskCommand;
+use mosip_prov_preflight::room::{DF, Disk};
 use mosip_prov_resources::{Answers, Ask, DecideError, Decision, Question, Resource};
-
-/// The root file system as `df -Pk` (POSIX) describes it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Disk {
-    pub total_mib: u64,
-    pub free_mib: u64,
-}
-
-const DF: &str = "df -Pk / | tail -n 1";
-
-pub(crate) fn ask() -> AskCommand {
-    AskCommand(DF.into())
-}
 
 /// The disk, where `df` describes one.
 pub(crate) fn disk(answers: &Answers) -> Result<Option<Disk>, DecideError> {
-    let line = answers.get(&ask())?.output;
-    // Device, blocks of 1024 bytes, used, available, capacity, place.
-    let words: Vec<&str> = line.split_whitespace().collect();
-    let number = |at: usize| words.get(at)?.parse::<u64>().ok();
-    Ok(number(1).zip(number(3)).map(|(total, free)| Disk {
-        total_mib: total / 1024,
-        free_mib: free / 1024,
-    }))
+    Ok(Disk::parse(&answers.get(&Disk::ask())?.output))
 }
 
 /// The root file system has at least so much free space.
@@ -47,14 +27,14 @@ impl Resource for FreeDisk {
     }
 
     fn questions(&self) -> Vec<Question> {
-        vec![ask().question()]
+        vec![Disk::ask().question()]
     }
 
     fn decide(&self, answers: &Answers) -> Result<Decision, DecideError> {
         let Some(disk) = disk(answers)? else {
             return Err(DecideError::impossible(format!(
                 "`{DF}` does not describe the root file system: {:?}",
-                answers.get(&ask())?.output
+                answers.get(&Disk::ask())?.output
             )));
         };
         if disk.free_mib < self.mib {

@@ -1,5 +1,6 @@
 //! The settings of the checks, as `defaults.yml` documents them.
 
+use mosip_prov_preflight::guide::Size;
 use mosip_prov_resources::diagnostic::{Diagnostic, Diagnostics};
 use mosip_prov_resources::vars::HostVars;
 
@@ -8,6 +9,8 @@ use mosip_prov_resources::vars::HostVars;
 pub struct Settings {
     /// Whether a machine is compared with the guide.
     pub guide_sizes: bool,
+    /// Sizes in place of the guide's, 0 for the guide's own.
+    pub least: Size,
     /// Free space on `/` that it must have, in MiB.
     pub min_free_disk: u64,
     /// How far its clock may be off, in seconds.
@@ -37,6 +40,11 @@ impl Settings {
                 0
             })
         };
+        let least = Size {
+            vcpus: u32::try_from(number("check_min_vcpus", "processors")).unwrap_or(u32::MAX),
+            memory_gib: number("check_min_memory", "GiB"),
+            disk_gib: number("check_min_disk", "GiB"),
+        };
         let min_free_disk = number("check_min_free_disk", "MiB");
         let max_clock_skew = number("check_max_clock_skew", "seconds");
         let istio_version = problems
@@ -44,10 +52,25 @@ impl Settings {
             .flatten();
         let made = Self {
             guide_sizes: guide_sizes.unwrap_or(true),
+            least,
             min_free_disk,
             max_clock_skew,
             istio_version: istio_version.unwrap_or_default().trim().to_owned(),
         };
         (problems.error_count() == before).then_some(made)
+    }
+
+    /// What a machine is compared with, where the guide asks for `guide`.
+    pub fn size(&self, guide: Option<Size>) -> Option<Size> {
+        let or = |own: u64, guide: u64| if own > 0 { own } else { guide };
+        guide.map(|guide| Size {
+            vcpus: if self.least.vcpus > 0 {
+                self.least.vcpus
+            } else {
+                guide.vcpus
+            },
+            memory_gib: or(self.least.memory_gib, guide.memory_gib),
+            disk_gib: or(self.least.disk_gib, guide.disk_gib),
+        })
     }
 }

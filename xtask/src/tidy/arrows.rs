@@ -55,6 +55,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "mosip-prov-rke2",
             "mosip-prov-wireguard",
             "mosip-prov-cluster",
+            "mosip-prov-preflight",
         ],
     ),
     ("mosip-prov-cluster", &["mosip-prov-resources", "mosip-prov-inventory"]),
@@ -62,7 +63,12 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("mosip-prov-rancher", &["mosip-prov-inventory"]),
     (
         "mosip-prov-preflight",
-        &["mosip-prov-inventory", "mosip-prov-transport", "mosip-prov-events"],
+        &[
+            "mosip-prov-resources",
+            "mosip-prov-inventory",
+            "mosip-prov-transport",
+            "mosip-prov-events",
+        ],
     ),
     ("mosip-prov-report", &["mosip-prov-events"]),
     (

@@ -75,6 +75,21 @@ Examples:
 
 Rancher is asked by rancher_api_token, or as admin by rancher_bootstrap_password (both belong into a vault), at rancher_url.
 No host is connected to. The import URL holds a token and is not shown: `run deploy-rancher` asks for it again and uses it.";
+/// Under `preflight -h`.
+pub const PREFLIGHT: &str = "\
+Examples:
+  mosip-prov preflight -i rancher.ini -i hosts.ini      everything
+  mosip-prov preflight hosts network -i rancher.ini     the machines, and the ways between them
+  mosip-prov preflight dns --nameserver 192.0.2.53      asked of one server
+  mosip-prov preflight --static                         before there are machines
+  mosip-prov preflight --format json | jq '.findings[] | select(.level == \"failure\")'
+
+Every failure has its remedy. Warnings keep nobody from deploying.";
+
+/// Under `preflight --help`: the exit codes too.
+pub fn preflight_long() -> String {
+    format!("{PREFLIGHT}\n\n{}", super::EXIT_CODES)
+}
 
 /// Under `wireguard`.
 pub const WIREGUARD: &str = "\

@@ -4,10 +4,12 @@
 mod docs_tests;
 mod help;
 mod options;
+mod preflight;
 mod rancher;
 mod wireguard;
 
 pub use options::{BecomeOptions, ConnectionOptions, HostKeys, InventoryOptions, OutputOptions, Selection};
+pub use preflight::PreflightArgs;
 pub use rancher::{RancherArgs, RancherCommand, RancherImportArgs};
 pub use wireguard::{ChangePeersArgs, FetchOptions, PeersArgs, PeersCommand, WireguardArgs, WireguardCommand};
 
@@ -63,6 +65,9 @@ pub enum Command {
     /// List what playbooks would do on which hosts, in order; connect to nothing.
     #[command(after_help = help::TASKS)]
     Tasks(Box<TasksArgs>),
+    /// Look at all that a deployment rests on: DNS, certificates, machines, network, tools, keys; change nothing.
+    #[command(after_help = help::PREFLIGHT, after_long_help = help::preflight_long())]
+    Preflight(Box<PreflightArgs>),
     /// The VPN: its peers and their files.
     #[command(after_help = help::WIREGUARD)]
     Wireguard(WireguardArgs),

@@ -4,6 +4,7 @@ pub mod generated;
 pub mod history;
 pub mod inventory;
 pub mod listing;
+pub mod preflight;
 pub mod rancher;
 pub mod run;
 pub mod wireguard;

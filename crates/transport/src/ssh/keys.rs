@@ -71,24 +71,11 @@ impl Keys {
         if let Some(Ok(key)) = self.opened.lock().await.get(path) {
             return Ok(Loaded::Key(key.clone()));
         }
-        let text = read(path)?;
-        match keys::decode_secret_key(&text, None) {
-            Ok(key) if !key.is_encrypted() => {
-                let key = Arc::new(key);
-                self.opened.lock().await.insert(path.to_path_buf(), Ok(key.clone()));
-                Ok(Loaded::Key(key))
-            }
-            Ok(key) => Ok(Loaded::Locked {
-                public: Some(key.public_key().clone()),
-                text: Arc::new(text.into()),
-            }),
-            Err(keys::Error::KeyIsEncrypted) => Ok(locked(path, text)),
-            Err(_) if text.contains("ENCRYPTED") => Ok(locked(path, text)),
-            Err(error) => Err(KeyFileError::Unparsable {
-                path: path.to_path_buf(),
-                reason: error.to_string(),
-            }),
+        let loaded = load(path)?;
+        if let Loaded::Key(key) = &loaded {
+            self.opened.lock().await.insert(path.to_path_buf(), Ok(key.clone()));
         }
+        Ok(loaded)
     }
 
     /// Opens an encrypted key. The lock is held while someone is asked, so that one key is asked for once.
@@ -112,6 +99,23 @@ impl Keys {
             Failed::NoPassphrase => KeyFileError::PassphraseNeeded(path.to_path_buf()),
             Failed::WrongPassphrase => KeyFileError::WrongPassphrase(path.to_path_buf()),
         })
+    }
+}
+
+fn load(path: &Path) -> Result<Loaded, KeyFileError> {
+    let text = read(path)?;
+    match keys::decode_secret_key(&text, None) {
+        Ok(key) if !key.is_encrypted() => Ok(Loaded::Key(Arc::new(key))),
+        Ok(key) => Ok(Loaded::Locked {
+            public: Some(key.public_key().clone()),
+            text: Arc::new(text.into()),
+        }),
+        Err(keys::Error::KeyIsEncrypted) => Ok(locked(path, text)),
+        Err(_) if text.contains("ENCRYPTED") => Ok(locked(path, text)),
+        Err(error) => Err(KeyFileError::Unparsable {
+            path: path.to_path_buf(),
+            reason: error.to_string(),
+        }),
     }
 }
 
@@ -173,8 +177,26 @@ fn read(path: &Path) -> Result<String, KeyFileError> {
 ///
 /// # Errors
 /// What is wrong with it.
-pub async fn check_key_file(path: &Path) -> Result<(), KeyFileError> {
-    Keys::default().load(path).await.map(|_| ())
+pub fn check_key_file(path: &Path) -> Result<KeyFile, KeyFileError> {
+    Ok(match load(path)? {
+        Loaded::Key(key) => KeyFile {
+            kind: Some(key.algorithm().to_string()),
+            encrypted: false,
+        },
+        Loaded::Locked { public, .. } => KeyFile {
+            kind: public.map(|key| key.algorithm().to_string()),
+            encrypted: true,
+        },
+    })
+}
+
+/// A private key file that a login could use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyFile {
+    /// The key's algorithm, as SSH calls it: `ssh-ed25519`. `None` where only its passphrase would show it.
+    pub kind: Option<String>,
+    /// Whether it needs a passphrase.
+    pub encrypted: bool,
 }
 
 /// The certificate beside a key, if there is a readable one.

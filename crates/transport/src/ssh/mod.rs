@@ -28,7 +28,7 @@ use crate::target::{ConnectionKind, Target};
 
 use channel::{Client, SshOpener};
 
-pub use keys::{NoPrompt, Prompt, check_key_file};
+pub use keys::{KeyFile, NoPrompt, Prompt, check_key_file};
 
 /// What the hosts of one run have in common: keys that are open, jump hosts, pacing.
 struct Shared {

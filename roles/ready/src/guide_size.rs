@@ -1,49 +1,9 @@
 //! What the guide asks of each machine. Less is told, and used all the same.
 
 use crate::room;
-use mosip_prov_resources::{Answers, Ask, AskFacts, DecideError, Decision, Question, Resource, RoleContext};
-
-/// Processors, memory and disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Size {
-    /// Virtual processors.
-    pub vcpus: u32,
-    /// Memory in GiB.
-    pub memory_gib: u64,
-    /// The disk in GiB.
-    pub disk_gib: u64,
-}
-
-const fn size(vcpus: u32, memory_gib: u64, disk_gib: u64) -> Size {
-    Size {
-        vcpus,
-        memory_gib,
-        disk_gib,
-    }
-}
-
-/// What the guide asks of the hosts of a group.
-const GUIDE: [(&str, Size); 6] = [
-    ("physical_vms", size(12, 32, 128)),
-    ("mosip_obs", size(2, 8, 32)),
-    ("nginx", size(2, 4, 16)),
-    ("nginx_obs", size(2, 4, 16)),
-    ("wireguard", size(2, 4, 8)),
-    ("deployment", size(2, 4, 20)),
-];
-
-/// What the guide asks of this host, the most of its groups; `None` for one of no group that the guide has.
-pub(crate) fn of_host(cx: &RoleContext<'_>) -> Option<Size> {
-    GUIDE
-        .iter()
-        .filter(|(group, _)| cx.hosts_of(group).contains(&cx.host))
-        .map(|(_, size)| *size)
-        .reduce(|a, b| Size {
-            vcpus: a.vcpus.max(b.vcpus),
-            memory_gib: a.memory_gib.max(b.memory_gib),
-            disk_gib: a.disk_gib.max(b.disk_gib),
-        })
-}
+use mosip_prov_preflight::guide::{Size, falls_short};
+use mosip_prov_preflight::room::Disk;
+use mosip_prov_resources::{Answers, Ask, AskFacts, DecideError, Decision, Question, Resource};
 
 /// The machine is as large as the guide asks, and runs the system that it is written for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,18 +16,13 @@ impl GuideSize {
     }
 }
 
-/// Of 32 GiB a kernel keeps some for itself, and a file system of its disk.
-fn falls_short(mib: u64, gib: u64) -> bool {
-    mib < gib * 1024 * 9 / 10
-}
-
 impl Resource for GuideSize {
     fn kind(&self) -> &'static str {
         "size"
     }
 
     fn questions(&self) -> Vec<Question> {
-        vec![AskFacts.question(), room::ask().question()]
+        vec![AskFacts.question(), Disk::ask().question()]
     }
 
     fn decide(&self, answers: &Answers) -> Result<Decision, DecideError> {
@@ -118,6 +73,14 @@ mod tests {
     use mosip_prov_resources::Facts;
     use mosip_prov_resources::testing::{self as t, expect_error, expect_nothing};
 
+    const fn size(vcpus: u32, memory_gib: u64, disk_gib: u64) -> Size {
+        Size {
+            vcpus,
+            memory_gib,
+            disk_gib,
+        }
+    }
+
     fn host(vcpus: u32, memtotal_mb: u64, disk_gib: u64, system: (&str, &str)) -> Answers {
         let facts = Facts {
             distribution: system.0.into(),
@@ -127,7 +90,7 @@ mod tests {
             ..Facts::default()
         };
         let line = format!("/dev/vda1 {} 1 {} 1% /", disk_gib * 1024 * 1024, disk_gib * 1000);
-        t::command(t::facts(Answers::new(), &facts), &room::ask().0, 0, &line)
+        t::command(t::facts(Answers::new(), &facts), &Disk::ask().0, 0, &line)
     }
 
     #[test]

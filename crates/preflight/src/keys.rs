@@ -1,0 +1,214 @@
+//! Area `keys`: the SSH keys that the machines are reached by.
+
+use mosip_prov_events::Finding;
+use mosip_prov_inventory::diagnostic::Location;
+use mosip_prov_transport::check_key_file;
+use mosip_prov_transport::error::KeyFileError;
+use std::path::{Path, PathBuf};
+
+const AREA: &str = "keys";
+
+/// A key, and who is reached by it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyUse {
+    /// The private key file.
+    pub path: PathBuf,
+    /// The machines.
+    pub machines: Vec<String>,
+    /// Where the inventory names it.
+    pub place: Option<Location>,
+}
+
+/// The names that `ssh` tries by itself, the guide's first.
+pub const DEFAULT_NAMES: [&str; 3] = ["id_ed25519", "id_rsa", "id_ecdsa"];
+
+/// The first default key in `home` that is there.
+pub fn default_key(home: &Path) -> Option<PathBuf> {
+    let file = |name: &&str| home.join(".ssh").join(name);
+    DEFAULT_NAMES.iter().map(file).find(|path| path.is_file())
+}
+
+/// Looks at a key, and whether it can be used to log in.
+pub fn check(key: &KeyUse) -> (Finding, bool) {
+    let shown = key.path.display().to_string();
+    let whose = whose(&key.machines);
+    let fails = |check: &str, what: String, remedy: String| {
+        let place = key.place.as_ref().map(|place| format!(" (named in {place})"));
+        let message = format!("{what}{}", place.unwrap_or_default());
+        (Finding::failure(AREA, check, &shown, message, remedy), false)
+    };
+    // What a public key or an empty file is taken for says more than that it cannot be parsed.
+    let diagnosed = crate::ssh_keys::check(&key.path, None);
+    match (check_key_file(&key.path), diagnosed) {
+        (Err(KeyFileError::Missing(_)), _) => fails(
+            "key_missing",
+            format!("the private key is not there; {whose} are reached by it"),
+            format!(
+                "copy the key there and `chmod 600 {shown}`, or correct ansible_ssh_private_key_file; a new pair is made \
+                 with `ssh-keygen -t ed25519`, and its public half belongs on the machines"
+            ),
+        ),
+        (Err(KeyFileError::TooOpen { mode, .. }), _) => fails(
+            "key_mode",
+            format!("its mode is {mode:04o}, so that others can read it, and ssh refuses it"),
+            format!("chmod 600 {shown}"),
+        ),
+        (_, Some(found)) if found.message.contains("its mode is") => {
+            fails("key_mode", found.message, format!("chmod 600 {shown}"))
+        }
+        (Err(KeyFileError::Unreadable { source, .. }), _) => fails(
+            "key_unreadable",
+            format!("it cannot be read: {source}"),
+            "run as the user whom the key belongs to".into(),
+        ),
+        (_, Some(found)) => fails(
+            "key_unusable",
+            found.message,
+            found.help.unwrap_or_else(|| "copy the private key there again".into()),
+        ),
+        (Err(error), None) => fails(
+            "key_unusable",
+            error.to_string(),
+            format!("copy the private key there again; `ssh-keygen -y -f {shown}` says whether it is whole"),
+        ),
+        (Ok(file), None) if file.encrypted => (
+            Finding::failure(
+                AREA,
+                "key_encrypted",
+                &shown,
+                format!(
+                    "it is encrypted: each run asks for its passphrase, and RKE cannot use it at all; {whose} are reached by it"
+                ),
+                format!(
+                    "make a key of its own for the deployment without a passphrase, or take it off: `ssh-keygen -p -N '' \
+                     -f {shown}`; `ssh-add {shown}` is enough where RKE2 builds the clusters"
+                ),
+            ),
+            true,
+        ),
+        (Ok(file), None) => (
+            Finding::ok(
+                AREA,
+                "key",
+                &shown,
+                format!(
+                    "{}, for its owner alone; {whose} are reached by it",
+                    file.kind.unwrap_or_default()
+                ),
+            ),
+            true,
+        ),
+    }
+}
+
+/// The inventory names no key for `machines`, and none of the default names is there.
+pub fn none(machines: &[String], agent: bool, password: bool) -> Finding {
+    let whose = whose(machines);
+    if agent || password {
+        let by = if password {
+            "a password"
+        } else {
+            "the keys of the SSH agent"
+        };
+        return Finding::ok(AREA, "key", "login", format!("{whose} are reached by {by}"));
+    }
+    Finding::warning(
+        AREA,
+        "key_missing",
+        "~/.ssh",
+        format!("the inventory names no key for {whose}, and there is none by a default name"),
+        "put the key at ~/.ssh/id_ed25519 with mode 0600, or set ansible_ssh_private_key_file",
+    )
+}
+
+fn whose(machines: &[String]) -> String {
+    match machines {
+        [] => "no machines".into(),
+        [one] => one.clone(),
+        [first, .., last] if machines.len() > 3 => format!("{} machines ({first} … {last})", machines.len()),
+        some => some.join(", "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mosip_prov_events::Level;
+    use std::os::unix::fs::PermissionsExt;
+    use std::process::Command;
+
+    fn pair(folder: &Path, passphrase: &str) -> PathBuf {
+        let path = folder.join("id_ed25519");
+        let made = Command::new("ssh-keygen")
+            .args(["-q", "-t", "ed25519", "-N", passphrase, "-f"])
+            .arg(&path)
+            .status()
+            .expect("ssh-keygen");
+        assert!(made.success());
+        path
+    }
+
+    fn of(path: &Path) -> (Finding, bool) {
+        check(&KeyUse {
+            path: path.to_owned(),
+            machines: ["vm1", "vm2", "vm3", "vm4"].map(String::from).into(),
+            place: Some(Location::file("rancher.ini")),
+        })
+    }
+
+    #[test]
+    fn every_kind_of_key_is_told_apart() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = pair(folder.path(), "");
+        let (good, usable) = of(&path);
+        assert_eq!((good.level, usable), (Level::Ok, true), "{good:?}");
+        assert_eq!(
+            good.message,
+            "ssh-ed25519, for its owner alone; 4 machines (vm1 … vm4) are reached by it"
+        );
+
+        let expect = |path: &Path, check: &str, usable: bool, words: &str| {
+            let (found, can) = of(path);
+            assert_eq!(
+                (found.level, found.check.as_str(), can),
+                (Level::Failure, check, usable),
+                "{found:?}"
+            );
+            assert!(found.message.contains(words), "{found:?}");
+            assert!(found.remedy.is_some());
+        };
+        expect(&folder.path().join("none"), "key_missing", false, "rancher.ini");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).expect("set");
+        expect(&path, "key_mode", false, "0644");
+        let public = folder.path().join("id_ed25519.pub");
+        std::fs::set_permissions(&public, std::fs::Permissions::from_mode(0o600)).expect("set");
+        expect(&public, "key_unusable", false, "is a public key");
+        let text = std::fs::read_to_string(&path).expect("read");
+        let cut = folder.path().join("cut");
+        std::fs::write(&cut, &text[..text.len() / 2]).expect("written");
+        std::fs::set_permissions(&cut, std::fs::Permissions::from_mode(0o600)).expect("set");
+        expect(&cut, "key_unusable", false, "not a usable private key");
+        expect(folder.path(), "key_unusable", false, "not a file");
+
+        let other = tempfile::tempdir().expect("a folder");
+        expect(
+            &pair(other.path(), "secret"),
+            "key_encrypted",
+            true,
+            "RKE cannot use it",
+        );
+    }
+
+    #[test]
+    fn without_a_named_key() {
+        let machines = ["vm1".to_owned()];
+        assert_eq!(none(&machines, false, false).level, Level::Warning);
+        assert!(none(&machines, true, false).message.contains("agent"));
+        assert!(none(&machines, true, true).message.contains("password"));
+        let home = tempfile::tempdir().expect("a folder");
+        assert_eq!(default_key(home.path()), None);
+        std::fs::create_dir(home.path().join(".ssh")).expect("made");
+        std::fs::write(home.path().join(".ssh/id_rsa"), "x").expect("written");
+        assert!(default_key(home.path()).is_some_and(|key| key.ends_with("id_rsa")));
+    }
+}
