@@ -11,6 +11,7 @@ pub mod nameserver;
 pub mod picture;
 pub mod program;
 pub mod proxy;
+pub mod rancher_stand_in;
 pub mod rke2;
 pub mod small_role;
 pub mod stand_in;

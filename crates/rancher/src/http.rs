@@ -250,6 +250,7 @@ impl<'a> Http<'a> {
         };
         let why = match why {
             CertificateError::UnknownIssuer => "its authority is not known here".into(),
+            CertificateError::BadSignature => "the authority of that name that is known here has another key".into(),
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => "it has ended".into(),
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
                 "it does not hold yet; or this machine's clock is wrong".into()
