@@ -593,7 +593,7 @@ fn a_run_asks_rancher_when_it_imports_and_not_otherwise() {
     let listed = run(&["tasks", "deploy-rancher"]).expect(0);
     let _ = listed.says(&["Import the cluster into Rancher"]);
     let _ = run(&["run", "deploy-rancher", "--skip-tags", "import", "--check"]);
-    let _ = run(&["run", "deploy-rancher", "--tags", "mtu", "--check"]);
+    let _ = run(&["run", "deploy-rancher", "--tags", "verify", "--check"]);
     let by_hand = "rancher_import_url=https://127.0.0.1:1/v3/import/h4nd.yaml";
     let ran = run(&["run", "deploy-rancher", "--tags", "import", "-e", by_hand]);
     assert!(!(ran.stdout.clone() + &ran.stderr).contains("h4nd"), "{}", ran.shown());

@@ -214,3 +214,23 @@ proptest! {
         let _ = mosip_prov_inventory::extra_vars::parse(&[text], &VaultSecrets::none());
     }
 }
+
+#[test]
+fn what_was_found_out_counts_above_all() {
+    let sources = vec!["a1,b2".to_owned()];
+    let extra_vars = vec!["x=option".to_owned()];
+    let loaded = load(&LoadOptions {
+        sources,
+        extra_vars,
+        ..LoadOptions::default()
+    });
+    let secret = mosip_prov_inventory::value::Value::str("s3cret").into_secret();
+    let with = loaded.inventory.clone().with_extra("x", secret);
+    let value = |inventory: &Inventory| {
+        let layers = inventory.layers("a1");
+        let var = layers.iter().rev().find_map(|layer| layer.get("x")).expect("x");
+        format!("{:?}", var.value)
+    };
+    assert_eq!(value(&loaded.inventory), "\"option\"");
+    assert_eq!(value(&with), "***");
+}

@@ -317,6 +317,18 @@ fn tasks_stand_in_their_order() {
     );
     // Its Rancher is in it.
     assert_eq!(names(RkeCluster::observation().finish()).len(), 3);
+    // While the URL is to be had from Rancher, what it would do is not known, and there is nothing to try before.
+    let later = World::new(GUIDE, "rancher_import_later: Rancher has no cluster mosip yet\n");
+    let (made, problems) = later.tasks(RkeCluster::main().finish());
+    let last = made.tasks.last().expect("tasks");
+    assert_eq!(last.name(), "Import the cluster into Rancher", "{problems}");
+    let decided = format!("{:?}", last.resource().decide(&Answers::new()));
+    assert!(
+        decided.contains("Unknown") && decided.contains("no cluster mosip yet"),
+        "{decided}"
+    );
+    assert_eq!(later.tasks(RkeCluster::main().checks()).0.tasks.len(), 2);
+    assert_eq!(later.tasks(RkeCluster::observation().finish()).0.tasks.len(), 3);
     let (none, _) = World::new("[physical_vms]\nvm1\n[deployment]\ndeployer\n", "").tasks(RkeCluster::main().checks());
     assert!(expect_error_of(&none.tasks[0]).contains("describes no cluster"));
 }
