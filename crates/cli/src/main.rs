@@ -33,6 +33,7 @@ fn main() -> ExitCode {
         Command::Preflight(args) => commands::preflight::preflight(args, &look),
         Command::Wireguard(args) => commands::wireguard::wireguard(args, &look),
         Command::Rancher(args) => commands::rancher::rancher(args, &look),
+        Command::Terraform(args) => commands::terraform::terraform(args, &look),
         Command::History(args) => commands::history::history(args, &look),
         Command::Playbooks => commands::listing::playbooks(&look),
         Command::Tasks(args) => commands::listing::tasks(args, &look),

@@ -76,6 +76,16 @@ impl Kubeconfig {
         cluster["cluster"]["server"].as_str().map(host_of)
     }
 
+    /// Whether the chosen clusters of both have one authority. `None` where one of them does not name its authority, or
+    /// names it as a file.
+    pub fn has_authority_of(&self, other: &Self) -> Option<bool> {
+        let authority = |config: &Self| {
+            let (cluster, _) = config.chosen()?;
+            Some(cluster["cluster"]["certificate-authority-data"].as_str()?.to_owned())
+        };
+        Some(authority(self)? == authority(other)?)
+    }
+
     /// Cluster and user of the context that is chosen, or of the only one.
     fn chosen(&self) -> Option<(&Value, &Value)> {
         let contexts = self.0.get("contexts")?.as_array()?;

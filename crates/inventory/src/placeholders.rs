@@ -138,8 +138,8 @@ fn scalar(name: &str, text: &str, place: Option<&Location>, found: &mut Diagnost
     }
 }
 
-/// A part of `text` that stands for something to be filled in, and what it is.
-fn placeholder(text: &str) -> Option<(String, String)> {
+/// A part of `text` that stands for something to be filled in, and why it is not usable.
+pub fn placeholder(text: &str) -> Option<(String, String)> {
     // Markup is no placeholder: it closes its tags, or uses those that need no closing.
     let is_markup = |tag: &str| text.contains("</") || matches!(tag, "<br>" | "<hr>" | "<p>" | "<li>");
     if let Some(found) = ANGLE.find_iter(text).find(|found| !is_markup(found.as_str())) {

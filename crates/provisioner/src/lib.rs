@@ -28,6 +28,7 @@ pub mod rancher;
 mod ready;
 mod settings;
 mod target;
+pub mod terraform;
 
 use mosip_prov_engine::journal::{Entry, Journal, JournalError, Past};
 use mosip_prov_engine::{Playbook, RunOptions, host_vars};

@@ -11,8 +11,15 @@ const NAMES: [&str; 2] = ["terraform", "tofu"];
 /// The program `named`, a path or a word that is looked up in `path` (in the form of the variable PATH); else the first of
 /// terraform and tofu there.
 pub(crate) fn find(named: Option<&Path>, path: Option<&OsStr>) -> Result<PathBuf, TerraformError> {
-    let folders: Vec<PathBuf> = path.map(|path| std::env::split_paths(path).collect()).unwrap_or_default();
-    let in_path = |name: &Path| folders.iter().map(|folder| folder.join(name)).find(|file| is_program(file));
+    let folders: Vec<PathBuf> = path
+        .map(|path| std::env::split_paths(path).collect())
+        .unwrap_or_default();
+    let in_path = |name: &Path| {
+        folders
+            .iter()
+            .map(|folder| folder.join(name))
+            .find(|file| is_program(file))
+    };
     let missing = |looked: String| TerraformError::MissingBinary { looked };
     match named {
         Some(named) if named.components().count() == 1 => {
@@ -61,6 +68,9 @@ mod tests {
         assert_eq!(found(Some(&named)).expect("tofu"), named);
         let error = found(Some(Path::new("terraform-1.5"))).expect_err("none").to_string();
         assert_eq!(error, "there is no terraform: no program terraform-1.5 on the PATH");
-        assert!(found(Some(&one.path().join("terraform"))).is_err(), "it may not be executed");
+        assert!(
+            found(Some(&one.path().join("terraform"))).is_err(),
+            "it may not be executed"
+        );
     }
 }

@@ -225,7 +225,8 @@ mod tests {
     #[test]
     fn offsets_beside_characters_mark_nothing() {
         for (code, from, to) in [("ä = 1", 1, 2), ("x", 5, 2), ("x\u{1b}[1m", 0, 3)] {
-            let json = json!({"code": code, "start_line": 1, "highlight_start_offset": from, "highlight_end_offset": to});
+            let json =
+                json!({"code": code, "start_line": 1, "highlight_start_offset": from, "highlight_end_offset": to});
             let snippet = Snippet::read(&json).expect("a snippet");
             assert!(snippet.code.get(snippet.marked.0..snippet.marked.1).is_some());
             if code != "x" {

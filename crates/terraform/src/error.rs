@@ -246,7 +246,10 @@ pub(crate) fn classify(
             reason: found.detail.clone(),
         };
     }
-    if let Some(found) = of(&["Unsupported Terraform Core version", "Unsupported OpenTofu Core version"]) {
+    if let Some(found) = of(&[
+        "Unsupported Terraform Core version",
+        "Unsupported OpenTofu Core version",
+    ]) {
         let place = found.place.as_ref().map(|place| format!(" ({place})"));
         let demanded = found.snippet.as_ref().map(|snippet| snippet.code.trim().to_owned());
         return TerraformError::UnsupportedVersion {
@@ -322,9 +325,15 @@ fn what_is_missing(detail: &str) -> String {
 /// Reads the block `Lock Info:` of a message.
 fn lock_info(detail: &str) -> LockInfo {
     let field = |name: &str| {
-        let line = detail.lines().find_map(|line| line.trim().strip_prefix(name)?.strip_prefix(':'));
+        let line = detail
+            .lines()
+            .find_map(|line| line.trim().strip_prefix(name)?.strip_prefix(':'));
         let text = line.unwrap_or_default().trim();
-        if text.is_empty() { "unknown".to_owned() } else { text.to_owned() }
+        if text.is_empty() {
+            "unknown".to_owned()
+        } else {
+            text.to_owned()
+        }
     };
     LockInfo {
         id: field("ID"),
@@ -374,22 +383,36 @@ mod tests {
         for stream in [r::NOT_INITIALISED, r::NO_BACKEND] {
             assert!(matches!(of(Phase::Plan, stream), TerraformError::NotInitialised { .. }));
         }
-        assert!(matches!(of(Phase::Init, r::INVALID), TerraformError::InvalidConfiguration { diagnostics } if diagnostics.len() == 2));
+        assert!(
+            matches!(of(Phase::Init, r::INVALID), TerraformError::InvalidConfiguration { diagnostics } if diagnostics.len() == 2)
+        );
         for stream in [r::UNSUPPORTED, r::NO_VALUE] {
-            assert!(matches!(of(Phase::Plan, stream), TerraformError::InvalidConfiguration { .. }));
+            assert!(matches!(
+                of(Phase::Plan, stream),
+                TerraformError::InvalidConfiguration { .. }
+            ));
         }
         assert_eq!(
             text(Phase::Init, r::WRONG_VERSION),
             "terraform is version 1.11.4, which will not do: the configuration demands terraform { required_version = \">= 1.12\" } \
              (main.tf:1:13)"
         );
-        assert_eq!(text(Phase::Plan, r::PRECONDITION), "terraform plan failed: Resource precondition failed");
-        assert_eq!(text(Phase::Apply, r::PROVISIONER), "terraform apply failed: local-exec provisioner error");
+        assert_eq!(
+            text(Phase::Plan, r::PRECONDITION),
+            "terraform plan failed: Resource precondition failed"
+        );
+        assert_eq!(
+            text(Phase::Apply, r::PROVISIONER),
+            "terraform apply failed: local-exec provisioner error"
+        );
     }
 
     #[test]
     fn a_lock_without_details_is_told_all_the_same() {
-        let found = vec![TerraformDiagnostic::error("Error acquiring the state lock", "ConditionalCheckFailed")];
+        let found = vec![TerraformDiagnostic::error(
+            "Error acquiring the state lock",
+            "ConditionalCheckFailed",
+        )];
         let error = classify(Phase::Plan, "t".into(), "/r".into(), None, false, found);
         assert!(error.to_string().contains("locked by unknown"));
     }
@@ -399,8 +422,13 @@ mod tests {
         let all = [
             TerraformError::NoPlan,
             TerraformError::Busy { folder: "/r".into() },
-            TerraformError::Killed { phase: Phase::Apply, signal: 9 },
-            TerraformError::DestroyRefused { addresses: vec!["a".into(); 7] },
+            TerraformError::Killed {
+                phase: Phase::Apply,
+                signal: 9,
+            },
+            TerraformError::DestroyRefused {
+                addresses: vec!["a".into(); 7],
+            },
         ];
         assert!(all.iter().all(|e| !e.help().is_empty()));
         assert_eq!(all[3].to_string(), "the plan destroys a, a, a, a, a and 2 more");

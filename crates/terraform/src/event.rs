@@ -421,18 +421,30 @@ mod tests {
     #[test]
     fn what_a_recorded_apply_says() {
         let events: Vec<_> = crate::recorded::INTERRUPTED.lines().map(read).collect();
-        assert!(matches!(&events[0], TerraformEvent::Version { terraform, ui } if terraform == "1.11.4" && ui == "1.2"));
+        assert!(
+            matches!(&events[0], TerraformEvent::Version { terraform, ui } if terraform == "1.11.4" && ui == "1.2")
+        );
         assert!(events.iter().any(|e| matches!(e, TerraformEvent::Planned(p)
             if p.address == "terraform_data.secret" && p.action == Action::Replace && p.reason.as_deref() == Some("cannot_update"))));
-        assert!(events.iter().any(|e| matches!(e, TerraformEvent::Errored { address, action: Action::Create, elapsed }
-            if address == "terraform_data.slow" && elapsed.as_secs() == 3)));
-        assert!(events.iter().any(|e| matches!(e, TerraformEvent::Provisioner { output: Some(text), .. }
-            if text.contains("sleep 20"))));
-        let Some(TerraformEvent::Diagnostic(found)) = events.iter().find(|e| matches!(e, TerraformEvent::Diagnostic(_)))
+        assert!(events.iter().any(
+            |e| matches!(e, TerraformEvent::Errored { address, action: Action::Create, elapsed }
+            if address == "terraform_data.slow" && elapsed.as_secs() == 3)
+        ));
+        assert!(
+            events
+                .iter()
+                .any(|e| matches!(e, TerraformEvent::Provisioner { output: Some(text), .. }
+            if text.contains("sleep 20")))
+        );
+        let Some(TerraformEvent::Diagnostic(found)) =
+            events.iter().find(|e| matches!(e, TerraformEvent::Diagnostic(_)))
         else {
             panic!("no diagnostic")
         };
-        assert_eq!(found.place.as_ref().map(ToString::to_string).as_deref(), Some("main.tf:17:28"));
+        assert_eq!(
+            found.place.as_ref().map(ToString::to_string).as_deref(),
+            Some("main.tf:17:28")
+        );
     }
 
     #[test]
@@ -445,7 +457,10 @@ mod tests {
             }
         );
         // A known type without what it must have is no reason to stop.
-        assert!(matches!(read(r#"{"@message":"x","type":"apply_start"}"#), TerraformEvent::Other { .. }));
+        assert!(matches!(
+            read(r#"{"@message":"x","type":"apply_start"}"#),
+            TerraformEvent::Other { .. }
+        ));
         assert!(matches!(read(r#"{"@message":"x\u001b[2Jy","@level":"warn"}"#),
             TerraformEvent::Message { level: MessageLevel::Warn, text } if text == "xy"));
         for line in ["", "{", "[1]", "Terraform v1", "{\"a\":1}", "\u{1b}[0m"] {
@@ -457,9 +472,9 @@ mod tests {
 
     #[test]
     fn values_of_outputs_do_not_get_in() {
-        let TerraformEvent::Outputs { outputs } =
-            read(r#"{"@message":"Outputs: 1","type":"outputs","outputs":{"p":{"sensitive":false,"value":"abc","type":"string"}}}"#)
-        else {
+        let TerraformEvent::Outputs { outputs } = read(
+            r#"{"@message":"Outputs: 1","type":"outputs","outputs":{"p":{"sensitive":false,"value":"abc","type":"string"}}}"#,
+        ) else {
             panic!("no outputs")
         };
         assert_eq!(outputs[0].name, "p");

@@ -25,6 +25,7 @@ mod diagnostic;
 mod error;
 mod event;
 mod interrupt;
+mod options;
 mod outputs;
 mod plan;
 mod process;
@@ -40,7 +41,8 @@ pub use diagnostic::{Place, Snippet, TerraformDiagnostic, Value as SnippetValue}
 pub use error::{LockInfo, TerraformError};
 pub use event::{Action, BrokenLine, MessageLevel, Phase, Progress, Resource, Summary, TerraformEvent, parse_line};
 pub use interrupt::Interrupt;
+pub use options::{Applied, Details, PlanOptions};
 pub use outputs::{Output, Outputs};
 pub use plan::{OutputChange, Plan, PlannedChange};
-pub use root::{Applied, Details, OnEvent, PlanOptions, Root};
+pub use root::{OnEvent, Root};
 pub use show::{AttributeChange, Shown};

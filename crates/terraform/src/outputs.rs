@@ -102,9 +102,14 @@ mod tests {
         let outputs = Outputs::read(JSON.as_bytes()).expect("outputs");
         let shown = serde_json::to_string(&outputs).expect("JSON") + &format!("{outputs:?}");
         assert!(!shown.contains("hunter2"), "{shown}");
-        assert!(shown.starts_with(r#"{"count":{"sensitive":false,"value":3},"password":{"sensitive":true,"value":"***"}"#));
+        assert!(
+            shown.starts_with(r#"{"count":{"sensitive":false,"value":3},"password":{"sensitive":true,"value":"***"}"#)
+        );
         assert_eq!(outputs.get("password").expect("it").reveal().expose(), "hunter2");
-        assert_eq!(outputs.get("odd").expect("it").reveal().expose(), r#"{"a":["hunter2"]}"#);
+        assert_eq!(
+            outputs.get("odd").expect("it").reveal().expose(),
+            r#"{"a":["hunter2"]}"#
+        );
         assert_eq!(outputs.get("count").expect("it").reveal().expose(), "3");
         assert!(outputs.get("none").is_none());
     }

@@ -11,6 +11,7 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::os::unix::process::ExitStatusExt as _;
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 use tokio::io::AsyncReadExt as _;
@@ -123,7 +124,9 @@ impl Job<'_> {
                 }
                 () = tokio::time::sleep(LOOK) => {}
             }
-            reading.advance(&mut reader, on_event).map_err(|source| unreadable(&out_path, source))?;
+            reading
+                .advance(&mut reader, on_event)
+                .map_err(|source| unreadable(&out_path, source))?;
             if said.elapsed() >= self.heartbeat {
                 said = Instant::now();
                 on_event(TerraformEvent::StillWorking {
@@ -139,7 +142,9 @@ impl Job<'_> {
                 }
             }
         };
-        reading.advance(&mut reader, on_event).map_err(|source| unreadable(&out_path, source))?;
+        reading
+            .advance(&mut reader, on_event)
+            .map_err(|source| unreadable(&out_path, source))?;
         reading.finish(on_event);
         let mut text = reading.text;
         text.push_str(&tail(&mut errors_reader));
@@ -303,7 +308,9 @@ impl Reading {
                     progress.running += 1;
                 }
             }
-            TerraformEvent::Completed { action: Action::Read, .. } => progress.read += 1,
+            TerraformEvent::Completed {
+                action: Action::Read, ..
+            } => progress.read += 1,
             TerraformEvent::Completed { .. } => {
                 progress.running = progress.running.saturating_sub(1);
                 progress.done += 1;
@@ -331,6 +338,28 @@ pub(crate) fn is_understood(version: &str, ui: &str) -> bool {
     major(version) == Some(1) && matches!(major(ui), Some(0 | 1))
 }
 
+/// A program that does not know the flag.
+pub(crate) fn lacks_json(text: &str) -> bool {
+    text.contains("flag provided but not defined: -json")
+}
+
+/// What an interrupted run leaves.
+pub(crate) fn left(phase: Phase, ended: &Ended) -> String {
+    let broken_off = ended.status.signal().is_some() || ended.interrupts > 1;
+    match phase {
+        Phase::Apply if broken_off => format!(
+            "it was made to break off: {} changes were done, and what was under way may have been done without the state \
+             knowing it",
+            ended.progress.done
+        ),
+        Phase::Apply => format!(
+            "{} changes were done, {} failed or were cut short, and the state says so",
+            ended.progress.done, ended.progress.failed
+        ),
+        _ => "nothing was changed".into(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -355,7 +384,10 @@ mod tests {
             assert_eq!(read(stream, piece).1, whole);
         }
         let progress = read(stream, 9).0.progress;
-        assert_eq!((progress.planned, progress.done, progress.running, progress.failed), (5, 5, 0, 0));
+        assert_eq!(
+            (progress.planned, progress.done, progress.running, progress.failed),
+            (5, 5, 0, 0)
+        );
         let cut = read(crate::recorded::INTERRUPTED.as_bytes(), 50).0.progress;
         assert_eq!((cut.running, cut.failed), (0, 1));
     }
@@ -363,7 +395,13 @@ mod tests {
     #[test]
     fn broken_lines_are_counted_and_huge_ones_bounded() {
         let mut stream = b"garbage\n\n".to_vec();
-        stream.extend(format!("{{\"@message\":\"{}\",\"type\":\"log\"}}\n", "x".repeat(LINE_LIMIT + 10)).bytes());
+        stream.extend(
+            format!(
+                "{{\"@message\":\"{}\",\"type\":\"log\"}}\n",
+                "x".repeat(LINE_LIMIT + 10)
+            )
+            .bytes(),
+        );
         stream.extend(b"{\"@message\":\"after\",\"type\":\"log\"}");
         let (reading, events) = read(&stream, 1 << 16);
         assert_eq!(reading.broken, 2);

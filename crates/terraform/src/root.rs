@@ -4,13 +4,13 @@ use crate::binary;
 use crate::diagnostic::TerraformDiagnostic;
 use crate::error::{TerraformError, classify};
 use crate::event::{Action, Phase, Summary, TerraformEvent};
+use crate::options::{Applied, Details, PlanOptions};
 use crate::interrupt::Interrupt;
 use crate::outputs::Outputs;
 use crate::plan::Plan;
-use crate::process::{Ended, Job, is_understood};
+use crate::process::{Ended, Job, is_understood, lacks_json, left};
 use crate::show;
 use crate::store::{self, Saved, Store};
-use serde::Serialize;
 use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::ExitStatusExt as _;
@@ -19,36 +19,6 @@ use std::time::Duration;
 
 /// What is told of each event, as it happens.
 pub type OnEvent<'a> = dyn FnMut(TerraformEvent) + Send + 'a;
-
-/// Which attributes of a plan's resources are read. That costs one more run of terraform.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Details {
-    /// None: addresses and actions alone.
-    None,
-    /// Those of all resources, where at least one is changed in place or replaced.
-    #[default]
-    OfChanges,
-    /// Those of all resources, new ones too.
-    All,
-}
-
-/// How is planned.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct PlanOptions {
-    /// Everything is to be destroyed.
-    pub destroy: bool,
-    /// Which attributes are read.
-    pub details: Details,
-}
-
-/// What an apply came to.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-pub struct Applied {
-    /// Terraform's counts.
-    pub summary: Summary,
-    /// Warnings.
-    pub warnings: Vec<TerraformDiagnostic>,
-}
 
 /// A folder with a configuration of terraform, and how terraform is run there.
 #[derive(Debug, Clone)]
@@ -177,7 +147,8 @@ impl Root {
         if let (Some(version), Some(ui)) = (&ended.version, &ended.ui)
             && !is_understood(version, ui)
         {
-            let reason = format!("terraform 1.x is wanted, whose machine-readable output is of version 1; this one's is {ui}");
+            let reason =
+                format!("terraform 1.x is wanted, whose machine-readable output is of version 1; this one's is {ui}");
             return Err(unsupported(version.clone(), &reason));
         }
         let code = ended.status.code();
@@ -201,11 +172,18 @@ impl Root {
         }
         if ended.version.is_none() && lacks_json(&ended.text) {
             let version = self.version_in_words(job.program).await;
-            return Err(unsupported(version, "it has no machine-readable output; terraform 1.0 or newer is wanted"));
+            return Err(unsupported(
+                version,
+                "it has no machine-readable output; terraform 1.0 or newer is wanted",
+            ));
         }
         let mut diagnostics = ended.diagnostics;
         if !diagnostics.iter().any(|found| found.error) {
-            diagnostics.extend(TerraformDiagnostic::in_text(&ended.text).into_iter().filter(|d| d.error));
+            diagnostics.extend(
+                TerraformDiagnostic::in_text(&ended.text)
+                    .into_iter()
+                    .filter(|d| d.error),
+            );
         }
         if !diagnostics.iter().any(|found| found.error) {
             let text = ended.text.trim();
@@ -227,8 +205,12 @@ impl Root {
         let job = self.job(Phase::Version, program, vec!["version".into()]);
         let said = job.answer(&Interrupt::new()).await;
         let text = said.map(|(_, answer, _)| crate::text::word(&String::from_utf8_lossy(&answer)));
-        let first = text.ok().and_then(|text| text.split("  ").next().map(|line| line.trim().to_owned()));
-        first.filter(|line| !line.is_empty()).unwrap_or_else(|| "unknown".into())
+        let first = text
+            .ok()
+            .and_then(|text| text.split("  ").next().map(|line| line.trim().to_owned()));
+        first
+            .filter(|line| !line.is_empty())
+            .unwrap_or_else(|| "unknown".into())
     }
 
     /// `init`: brings providers and modules, prepares the state's place. May be repeated.
@@ -273,7 +255,9 @@ impl Root {
             file: store.fresh_plan()?,
             digest: store::digest(&self.folder),
         };
-        let planned = self.plan_into(&store, &program, &saved, options, on_event, interrupt).await;
+        let planned = self
+            .plan_into(&store, &program, &saved, options, on_event, interrupt)
+            .await;
         let mut plan = match planned {
             Ok(plan) if !plan.is_empty() => plan,
             other => {
@@ -414,11 +398,18 @@ impl Root {
         }
         if store::digest(&self.folder) != saved.digest {
             store::forget(saved);
-            let reason = format!("files of the configuration in {} were changed since", self.folder.display());
+            let reason = format!(
+                "files of the configuration in {} were changed since",
+                self.folder.display()
+            );
             return Err(TerraformError::StalePlan { reason });
         }
         let mut args = self.args(Phase::Apply, &[]);
-        args.push(std::path::absolute(&saved.file).unwrap_or_else(|_| saved.file.clone()).into());
+        args.push(
+            std::path::absolute(&saved.file)
+                .unwrap_or_else(|_| saved.file.clone())
+                .into(),
+        );
         let job = self.job(Phase::Apply, &program, args);
         let mut summary = Summary::default();
         let mut collect = |event: TerraformEvent| {
@@ -432,7 +423,10 @@ impl Root {
             Ok(ended) => self.ended(&job, ended, &[0]).await,
             Err(error) => Err(error),
         };
-        if !matches!(ended, Err(TerraformError::Locked { .. } | TerraformError::CannotStart { .. })) {
+        if !matches!(
+            ended,
+            Err(TerraformError::Locked { .. } | TerraformError::CannotStart { .. })
+        ) {
             store::forget(saved);
         }
         ended.map(|ended| Applied {
@@ -451,7 +445,10 @@ impl Root {
         let job = self.job(Phase::Output, &program, args);
         let (status, answer, errors) = job.answer(interrupt).await?;
         if let Some(signal) = status.signal() {
-            return Err(TerraformError::Killed { phase: Phase::Output, signal });
+            return Err(TerraformError::Killed {
+                phase: Phase::Output,
+                signal,
+            });
         }
         if !status.success() {
             let mut found = TerraformDiagnostic::in_text(&errors);
@@ -460,33 +457,18 @@ impl Root {
                 let how = format!("exit code {}", status.code().unwrap_or(-1));
                 found.push(TerraformDiagnostic::error(&how, &errors));
             }
-            return Err(classify(Phase::Output, program, self.folder.clone(), None, false, found));
+            return Err(classify(
+                Phase::Output,
+                program,
+                self.folder.clone(),
+                None,
+                false,
+                found,
+            ));
         }
         Outputs::read(&answer).map_err(|reason| TerraformError::Answer {
             phase: Phase::Output,
             reason,
         })
-    }
-}
-
-/// A program that does not know the flag.
-fn lacks_json(text: &str) -> bool {
-    text.contains("flag provided but not defined: -json")
-}
-
-/// What an interrupted run leaves.
-fn left(phase: Phase, ended: &Ended) -> String {
-    let broken_off = ended.status.signal().is_some() || ended.interrupts > 1;
-    match phase {
-        Phase::Apply if broken_off => format!(
-            "it was made to break off: {} changes were done, and what was under way may have been done without the state \
-             knowing it",
-            ended.progress.done
-        ),
-        Phase::Apply => format!(
-            "{} changes were done, {} failed or were cut short, and the state says so",
-            ended.progress.done, ended.progress.failed
-        ),
-        _ => "nothing was changed".into(),
     }
 }

@@ -1,4 +1,5 @@
-//! `show -json` of a plan: which attributes differ. Terraform's own marks decide what is masked.
+//! `show -json` of a plan: which attributes differ. Terraform's own marks decide what is masked; and a value that it marks
+//! somewhere is masked wherever else it stands, since marks do not reach what a provider copies.
 //!
 //! Format: <https://developer.hashicorp.com/terraform/internals/json-format>, version 1.
 
@@ -41,10 +42,86 @@ pub enum Shown {
     Unknown,
 }
 
+/// Shorter texts are not looked for elsewhere: they are in everything.
+const SHORTEST_SECRET: usize = 4;
+
 #[derive(Deserialize)]
 struct File {
     #[serde(default)]
     resource_changes: Vec<ResourceChange>,
+    #[serde(default)]
+    output_changes: HashMap<String, Change>,
+    #[serde(default)]
+    variables: HashMap<String, Variable>,
+    #[serde(default)]
+    configuration: Configuration,
+}
+
+#[derive(Deserialize)]
+struct Variable {
+    #[serde(default)]
+    value: Json,
+}
+
+#[derive(Deserialize, Default)]
+struct Configuration {
+    #[serde(default)]
+    root_module: Module,
+}
+
+#[derive(Deserialize, Default)]
+struct Module {
+    #[serde(default)]
+    variables: HashMap<String, Declared>,
+}
+
+#[derive(Deserialize)]
+struct Declared {
+    #[serde(default)]
+    sensitive: bool,
+}
+
+impl File {
+    /// The texts that are marked anywhere, longest first.
+    fn secrets(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        let changes = self.resource_changes.iter().map(|one| &one.change);
+        for change in changes.chain(self.output_changes.values()) {
+            marked(&change.before, &change.before_sensitive, &mut found);
+            marked(&change.after, &change.after_sensitive, &mut found);
+        }
+        for (name, variable) in &self.variables {
+            let declared = self.configuration.root_module.variables.get(name);
+            if declared.is_some_and(|declared| declared.sensitive) {
+                marked(&variable.value, &Json::Bool(true), &mut found);
+            }
+        }
+        found.retain(|text| text.len() >= SHORTEST_SECRET);
+        found.sort_by_key(|text| std::cmp::Reverse(text.len()));
+        found.dedup();
+        found
+    }
+}
+
+/// The texts of `value` at the places that `mark` marks.
+fn marked(value: &Json, mark: &Json, found: &mut Vec<String>) {
+    match (value, mark) {
+        (_, Json::Bool(false) | Json::Null) => {}
+        (Json::Object(map), mark) => {
+            for (key, below) in map {
+                let mark = if is_true(mark) { mark } else { child(mark, key) };
+                marked(below, mark, found);
+            }
+        }
+        (Json::Array(all), mark) => {
+            for (at, below) in all.iter().enumerate() {
+                let mark = if is_true(mark) { mark } else { item(mark, at) };
+                marked(below, mark, found);
+            }
+        }
+        (Json::String(text), Json::Bool(true)) => found.push(text.clone()),
+        _ => {}
+    }
 }
 
 #[derive(Deserialize)]
@@ -81,6 +158,7 @@ pub fn add_attributes(plan: &mut Plan, json: &[u8]) -> Result<(), String> {
             error.column()
         )
     })?;
+    let secrets = file.secrets();
     let mut by_address: HashMap<String, Vec<AttributeChange>> = HashMap::new();
     for one in file.resource_changes {
         let action = Action::of_list(&one.change.actions);
@@ -88,7 +166,10 @@ pub fn add_attributes(plan: &mut Plan, json: &[u8]) -> Result<(), String> {
             continue;
         }
         // A deposed object has an entry of its own under the same address.
-        by_address.entry(word(&one.address)).or_default().extend(one.change.differences());
+        by_address
+            .entry(word(&one.address))
+            .or_default()
+            .extend(one.change.differences(&secrets));
     }
     for change in &mut plan.resources {
         if let Some(found) = by_address.get(&change.address) {
@@ -99,7 +180,7 @@ pub fn add_attributes(plan: &mut Plan, json: &[u8]) -> Result<(), String> {
 }
 
 impl Change {
-    fn differences(&self) -> Vec<AttributeChange> {
+    fn differences(&self, secrets: &[String]) -> Vec<AttributeChange> {
         let mut out = Vec::new();
         let sides = Sides {
             before: &self.before,
@@ -107,6 +188,7 @@ impl Change {
             unknown: &self.after_unknown,
             hidden_before: &self.before_sensitive,
             hidden_after: &self.after_sensitive,
+            secrets,
         };
         sides.walk(String::new(), 0, &mut out);
         out
@@ -121,6 +203,7 @@ struct Sides<'a> {
     unknown: &'a Json,
     hidden_before: &'a Json,
     hidden_after: &'a Json,
+    secrets: &'a [String],
 }
 
 fn is_true(mark: &Json) -> bool {
@@ -150,8 +233,13 @@ impl Sides<'_> {
                         unknown: child(self.unknown, &key),
                         hidden_before: child(self.hidden_before, &key),
                         hidden_after: child(self.hidden_after, &key),
+                        ..self
                     };
-                    let path = if path.is_empty() { word(&key) } else { format!("{path}.{}", word(&key)) };
+                    let path = if path.is_empty() {
+                        word(&key)
+                    } else {
+                        format!("{path}.{}", word(&key))
+                    };
                     below.walk(path, depth + 1, out);
                 }
                 return;
@@ -164,6 +252,7 @@ impl Sides<'_> {
                         unknown: item(self.unknown, at),
                         hidden_before: item(self.hidden_before, at),
                         hidden_after: item(self.hidden_after, at),
+                        ..self
                     };
                     below.walk(format!("{path}[{at}]"), depth + 1, out);
                 }
@@ -177,9 +266,22 @@ impl Sides<'_> {
         // Below a depth where nothing is taken apart, a mark anywhere hides the whole.
         let hides = |mark: &Json| marks_any(mark);
         let hidden = hides(self.hidden_before) || hides(self.hidden_after);
-        let before = shown(self.before, hidden);
-        let after = if unknown { Shown::Unknown } else { shown(self.after, hidden) };
+        let before = shown(self.before, hidden || self.has_secret(self.before));
+        let after = match unknown {
+            true => Shown::Unknown,
+            false => shown(self.after, hidden || self.has_secret(self.after)),
+        };
         out.push(AttributeChange { path, before, after });
+    }
+
+    /// Whether a text that is marked elsewhere is in `value`.
+    fn has_secret(self, value: &Json) -> bool {
+        match value {
+            Json::String(text) => self.secrets.iter().any(|secret| text.contains(secret)),
+            Json::Array(all) => all.iter().any(|below| self.has_secret(below)),
+            Json::Object(map) => map.values().any(|below| self.has_secret(below)),
+            _ => false,
+        }
     }
 
     /// The keys, when at least one side is an object and the other has no value of another kind.
@@ -240,7 +342,7 @@ mod tests {
             change["actions"] = json!(["update"]);
         }
         let change: Change = serde_json::from_value(change).expect("a change");
-        let all = change.differences().into_iter();
+        let all = change.differences(&[]).into_iter();
         all.map(|d| (d.path, d.before, d.after)).collect()
     }
 
@@ -307,7 +409,11 @@ mod tests {
         assert_eq!(of(0)[0].after, value("\"v-0-2\""));
         assert_eq!((of(0)[1].path.as_str(), &of(0)[1].after), ("output", &Shown::Unknown));
         assert!(!format!("{plan:?}").contains("hunter2"));
-        assert!(of(1).iter().any(|a| a.path == "triggers_replace[0]" && a.after == value("\"2\"")));
+        assert!(
+            of(1)
+                .iter()
+                .any(|a| a.path == "triggers_replace[0]" && a.after == value("\"2\""))
+        );
     }
 
     #[test]

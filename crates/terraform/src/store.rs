@@ -49,7 +49,9 @@ fn failed<'a>(doing: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> 
 
 /// Seconds since 1970.
 pub(crate) fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |time| time.as_secs())
 }
 
 impl Store {
@@ -74,7 +76,9 @@ impl Store {
                 folder: folder.to_owned(),
                 _lock: lock,
             }),
-            Err(TryLockError::WouldBlock) => Err(TerraformError::Busy { folder: root.to_owned() }),
+            Err(TryLockError::WouldBlock) => Err(TerraformError::Busy {
+                folder: root.to_owned(),
+            }),
             Err(TryLockError::Error(source)) => Err(failed("lock", &path)(source)),
         }
     }
@@ -159,7 +163,9 @@ pub(crate) fn forget(saved: &Saved) {
     let _ = fs::remove_file(&saved.file);
     let Some(folder) = saved.file.parent() else { return };
     let path = folder.join(DESCRIPTION);
-    let described = fs::read(&path).ok().and_then(|text| serde_json::from_slice::<Description>(&text).ok());
+    let described = fs::read(&path)
+        .ok()
+        .and_then(|text| serde_json::from_slice::<Description>(&text).ok());
     if described.is_none_or(|described| !folder.join(&described.file).is_file()) {
         let _ = fs::remove_file(&path);
     }
@@ -204,7 +210,9 @@ fn modules(root: &Path) -> Vec<PathBuf> {
     let text = fs::read(root.join(MODULE_LIST)).unwrap_or_default();
     let json: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
     let all = json["Modules"].as_array().map(Vec::as_slice).unwrap_or_default();
-    all.iter().filter_map(|module| Some(root.join(module["Dir"].as_str()?))).collect()
+    all.iter()
+        .filter_map(|module| Some(root.join(module["Dir"].as_str()?)))
+        .collect()
 }
 
 #[cfg(test)]
@@ -216,7 +224,10 @@ mod tests {
         let dir = tempfile::tempdir().expect("dir");
         let folder = dir.path().join("a/b");
         let store = Store::open(&folder, dir.path()).expect("ours");
-        assert!(matches!(Store::open(&folder, dir.path()), Err(TerraformError::Busy { .. })));
+        assert!(matches!(
+            Store::open(&folder, dir.path()),
+            Err(TerraformError::Busy { .. })
+        ));
         let plan = store.fresh_plan().expect("a plan");
         let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
         assert_eq!((mode(&folder), mode(&plan)), (0o700, 0o600));
@@ -234,7 +245,10 @@ mod tests {
                 file: store.fresh_plan().expect("a plan"),
                 digest: "d".into(),
             };
-            let plan = Plan { made, ..Plan::default() };
+            let plan = Plan {
+                made,
+                ..Plan::default()
+            };
             store.describe(&plan, &saved).expect("described");
             saved
         };
@@ -257,7 +271,11 @@ mod tests {
         let root = dir.path().join("root");
         fs::create_dir_all(root.join(".terraform/modules")).expect("made");
         fs::create_dir(dir.path().join("module")).expect("made");
-        fs::write(root.join(MODULE_LIST), r#"{"Modules":[{"Key":"","Dir":"."},{"Key":"m","Dir":"../module"}]}"#).expect("written");
+        fs::write(
+            root.join(MODULE_LIST),
+            r#"{"Modules":[{"Key":"","Dir":"."},{"Key":"m","Dir":"../module"}]}"#,
+        )
+        .expect("written");
         let mut before = digest(&root);
         for (file, changes) in [
             ("root/main.tf", true),

@@ -72,7 +72,10 @@ mod tests {
 
     #[test]
     fn nothing_steers_a_terminal() {
-        assert_eq!(clean("a\x1b[2Jb\x1b]0;t\x07c\rd\x07\u{202e}\n", 99), "abcd\u{fffd}\u{fffd}\n");
+        assert_eq!(
+            clean("a\x1b[2Jb\x1b]0;t\x07c\rd\x07\u{202e}\n", 99),
+            "abcd\u{fffd}\u{fffd}\n"
+        );
         assert_eq!(clean("\x1b]8;;x\x1b\\y\x1b", 99), "y");
         assert_eq!(word("a\nb"), "a b");
     }

@@ -92,6 +92,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "mosip-prov-playbooks",
             ROLES,
             "mosip-prov-wireguard",
+            "mosip-prov-rke2",
             "mosip-prov-resources",
             "mosip-prov-cluster",
             "mosip-prov-terraform",

@@ -132,6 +132,19 @@ Examples:
 The tunnel forgets the key at once, the files go, and the name is remembered: `mosip-prov run wireguard` does not bring a
 revoked peer back, `wireguard peers add` does, with new keys.";
 
+/// Under `terraform`.
+pub const TERRAFORM: &str = "\
+Examples:
+  mosip-prov terraform obs init -i rancher.ini
+  mosip-prov terraform obs plan -i rancher.ini          shown, and kept for apply
+  mosip-prov terraform obs apply -i rancher.ini         exactly that plan, after a question
+  mosip-prov terraform obs output -i rancher.ini        sensitive ones are masked
+  mosip-prov terraform mosip apply -i rancher.ini --yes
+  mosip-prov terraform ./my-root plan --destroy
+
+Values in terraform.tfvars are compared with the inventory first; missing ones are written. A plan that destroys or replaces
+anything needs --allow-destroy. Ctrl-C is passed on to terraform, which is waited for.";
+
 /// Under `history`.
 pub const HISTORY: &str = "\
 Examples:

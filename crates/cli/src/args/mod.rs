@@ -11,6 +11,11 @@ mod wireguard;
 pub use options::{BecomeOptions, ConnectionOptions, HostKeys, InventoryOptions, OutputOptions, Selection};
 pub use preflight::PreflightArgs;
 pub use rancher::{RancherArgs, RancherCommand, RancherImportArgs};
+mod terraform;
+mod wireguard;
+
+pub use options::{BecomeOptions, ConnectionOptions, HostKeys, InventoryOptions, OutputOptions, Selection};
+pub use terraform::{ApplyArgs as TerraformApplyArgs, Consent, DestroyArgs, OutputArgs, PlanArgs as TerraformPlanArgs, RootOptions, TerraformArgs, TerraformCommand};
 pub use wireguard::{ChangePeersArgs, FetchOptions, PeersArgs, PeersCommand, WireguardArgs, WireguardCommand};
 
 use crate::exit;
@@ -74,6 +79,9 @@ pub enum Command {
     /// Rancher: have the main cluster there, without its dashboard.
     #[command(after_help = help::RANCHER)]
     Rancher(RancherArgs),
+    /// Terraform: what runs in the clusters, planned, shown and applied.
+    #[command(after_help = help::TERRAFORM)]
+    Terraform(Box<TerraformArgs>),
     /// What earlier runs did, and what they still owe.
     #[command(after_help = help::HISTORY)]
     History(HistoryArgs),

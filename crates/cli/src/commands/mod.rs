@@ -7,6 +7,8 @@ pub mod listing;
 pub mod preflight;
 pub mod rancher;
 pub mod run;
+pub mod terraform;
+mod terraform_show;
 pub mod wireguard;
 
 use crate::diagnostics;
