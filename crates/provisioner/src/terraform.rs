@@ -227,22 +227,23 @@ fn locate(
         let folder = parent.join(name);
         return match folder.is_dir() {
             true => Ok(folder),
-            false => Err(
-                Diagnostic::error(format!("{ROOT_VARIABLE} is {named}, and there is no folder {}", folder.display()))
-                    .at(place)
-                    .help("name the folder that holds obs_deployment and mosip_deployment"),
-            ),
+            false => Err(Diagnostic::error(format!(
+                "{ROOT_VARIABLE} is {named}, and there is no folder {}",
+                folder.display()
+            ))
+            .at(place)
+            .help("name the folder that holds obs_deployment and mosip_deployment")),
         };
     }
     let start = base.map(|base| base.canonicalize().unwrap_or_else(|_| base.to_owned()));
     let found = start.iter().flat_map(|start| start.ancestors());
     let mut candidates = found.map(|folder| folder.join("terraform").join(name));
     candidates.find(|folder| folder.is_dir()).ok_or_else(|| {
-        let from = start.as_ref().map_or_else(|| "the inventory, which is no file".into(), |s| s.display().to_string());
-        Diagnostic::error(format!("there is no terraform/{name} in {from} or any folder above"))
-            .help(format!("set {ROOT_VARIABLE} to the folder that holds {name}, or name the root's folder itself"))
+        let from = start
+            .as_ref()
+            .map_or_else(|| "the inventory, which is no file".into(), |s| s.display().to_string());
+        Diagnostic::error(format!("there is no terraform/{name} in {from} or any folder above")).help(format!(
+            "set {ROOT_VARIABLE} to the folder that holds {name}, or name the root's folder itself"
+        ))
     })
 }
-
-#[cfg(test)]
-mod tests;

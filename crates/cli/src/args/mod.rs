@@ -15,7 +15,10 @@ mod terraform;
 mod wireguard;
 
 pub use options::{BecomeOptions, ConnectionOptions, HostKeys, InventoryOptions, OutputOptions, Selection};
-pub use terraform::{ApplyArgs as TerraformApplyArgs, Consent, DestroyArgs, OutputArgs, PlanArgs as TerraformPlanArgs, RootOptions, TerraformArgs, TerraformCommand};
+pub use terraform::{
+    ApplyArgs as TerraformApplyArgs, Consent, DestroyArgs, OutputArgs, PlanArgs as TerraformPlanArgs, RootOptions,
+    TerraformArgs, TerraformCommand,
+};
 pub use wireguard::{ChangePeersArgs, FetchOptions, PeersArgs, PeersCommand, WireguardArgs, WireguardCommand};
 
 use crate::exit;

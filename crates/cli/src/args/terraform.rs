@@ -149,11 +149,15 @@ mod tests {
     fn a_root_and_what_to_do_with_it() {
         let args = read(&["obs", "plan", "-i", "rancher.ini", "--exit-code", "-D"]).expect("taken");
         assert_eq!(args.root, "obs");
-        let TerraformCommand::Plan(plan) = args.command else { panic!("{args:?}") };
+        let TerraformCommand::Plan(plan) = args.command else {
+            panic!("{args:?}")
+        };
         assert!(plan.exit_code && plan.diff && !plan.destroy);
         assert_eq!(plan.root.inventory.inventory, ["rancher.ini"]);
         let args = read(&["./plan", "apply", "-y", "--terraform", "tofu"]).expect("taken");
-        let TerraformCommand::Apply(apply) = args.command else { panic!("{args:?}") };
+        let TerraformCommand::Apply(apply) = args.command else {
+            panic!("{args:?}")
+        };
         assert!(apply.consent.yes && !apply.consent.allow_destroy);
         assert_eq!(apply.root.terraform, Some("tofu".into()));
     }
@@ -162,7 +166,10 @@ mod tests {
     fn nothing_is_revealed_by_accident() {
         assert!(read(&["obs", "output", "--reveal"]).is_err(), "which?");
         let args = read(&["obs", "output", "rancher_bootstrap_password", "--reveal"]).expect("taken");
-        assert!(matches!(args.command, TerraformCommand::Output(OutputArgs { reveal: true, .. })));
+        assert!(matches!(
+            args.command,
+            TerraformCommand::Output(OutputArgs { reveal: true, .. })
+        ));
         assert!(read(&["obs"]).is_err() && read(&["plan"]).is_err());
     }
 }

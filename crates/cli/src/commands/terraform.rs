@@ -1,8 +1,8 @@
 //! `terraform`: init, plan, apply, output and destroy of a root.
 
 use super::run::cannot_start;
-use super::terraform_show::{self as show, Watch};
 use super::stopped;
+use super::terraform_show::{self as show, Watch};
 use crate::args::{
     Consent, DestroyArgs, Format, OutputArgs, RootOptions, TerraformApplyArgs, TerraformArgs, TerraformCommand,
     TerraformPlanArgs,
@@ -31,8 +31,8 @@ pub fn terraform(args: &TerraformArgs, look: &Look) -> Exit {
         TerraformCommand::Output(output) => &output.root,
         TerraformCommand::Destroy(destroy) => &destroy.root,
     };
-    if let TerraformCommand::Apply(TerraformApplyArgs { consent, .. }) | TerraformCommand::Destroy(DestroyArgs { consent, .. }) =
-        &args.command
+    if let TerraformCommand::Apply(TerraformApplyArgs { consent, .. })
+    | TerraformCommand::Destroy(DestroyArgs { consent, .. }) = &args.command
         && let Some(problem) = nobody_to_ask(*consent)
     {
         return stopped(&problem.into(), look);
@@ -195,7 +195,10 @@ impl Work<'_> {
             details: if diff { Details::All } else { Details::OfChanges },
         };
         watch.begin(Phase::Plan);
-        let planned = self.root.plan(&options, &mut |event| watch.event(&event), &self.interrupt).await;
+        let planned = self
+            .root
+            .plan(&options, &mut |event| watch.event(&event), &self.interrupt)
+            .await;
         watch.end();
         planned.map_err(|error| self.failed(&error))
     }
@@ -207,7 +210,10 @@ impl Work<'_> {
             Format::Text => {
                 let mut text = show::plan(self.name, &plan, Paint::new(self.look.color_out));
                 if !plan.is_empty() {
-                    text.push_str(&format!("\n\nThe plan is kept: `mosip-prov terraform {} apply` applies exactly that.", self.name));
+                    text.push_str(&format!(
+                        "\n\nThe plan is kept: `mosip-prov terraform {} apply` applies exactly that.",
+                        self.name
+                    ));
                 }
                 say(&text)
             }
@@ -227,7 +233,8 @@ impl Work<'_> {
         let (plan, is_new) = match kept {
             Some(mut plan) => {
                 complain(&format!("the plan that was made {} ago", show::age(&plan)));
-                let shows = args.diff || (args.format == Format::Text && plan.changes().chain(plan.replaces()).next().is_some());
+                let shows = args.diff
+                    || (args.format == Format::Text && plan.changes().chain(plan.replaces()).next().is_some());
                 if shows {
                     let read = self.root.add_details(&mut plan, &self.interrupt).await;
                     read.map_err(|error| self.failed(&error))?;
@@ -254,7 +261,9 @@ impl Work<'_> {
         }
         if plan.is_empty() {
             return match format {
-                Format::Json => self.said(say(&json!({"root": self.name, "plan": &plan, "applied": null}).to_string())),
+                Format::Json => self.said(say(
+                    &json!({"root": self.name, "plan": &plan, "applied": null}).to_string()
+                )),
                 Format::Text => Ok(()),
             };
         }
@@ -272,7 +281,11 @@ impl Work<'_> {
                     self.root.discard(&plan);
                 }
                 complain("nothing was applied");
-                return Err(if answer.is_none() { Exit::Interrupted } else { Exit::Inputs });
+                return Err(if answer.is_none() {
+                    Exit::Interrupted
+                } else {
+                    Exit::Inputs
+                });
             }
         }
         let started = Instant::now();
@@ -281,7 +294,12 @@ impl Work<'_> {
         let copy = is_new.then(|| plan.clone());
         let applied = self
             .root
-            .apply(plan, consent.allow_destroy, &mut |event| watch.event(&event), &self.interrupt)
+            .apply(
+                plan,
+                consent.allow_destroy,
+                &mut |event| watch.event(&event),
+                &self.interrupt,
+            )
             .await;
         watch.end();
         let applied = applied.map_err(|error| {

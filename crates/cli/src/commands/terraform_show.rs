@@ -81,7 +81,11 @@ impl Watch {
         }
         let text = neutral_line(&text);
         let mut out = io::stderr().lock();
-        let _ = write!(out, "\r\x1b[2K{}", self.paint.tone(Tone::Faint, &cut(&text, self.width.saturating_sub(1))));
+        let _ = write!(
+            out,
+            "\r\x1b[2K{}",
+            self.paint.tone(Tone::Faint, &cut(&text, self.width.saturating_sub(1)))
+        );
         let _ = out.flush();
         self.drawn = true;
     }
@@ -94,7 +98,11 @@ impl Watch {
     /// Something happens.
     pub fn event(&mut self, event: &TerraformEvent) {
         match event {
-            TerraformEvent::StillWorking { phase, elapsed, progress } => {
+            TerraformEvent::StillWorking {
+                phase,
+                elapsed,
+                progress,
+            } => {
                 self.progress = *progress;
                 if self.live {
                     self.draw();
@@ -112,7 +120,11 @@ impl Watch {
             TerraformEvent::Started { address, action, .. } => {
                 self.running.insert(address.clone(), *action);
             }
-            TerraformEvent::Completed { address, action, elapsed } if *action != Action::Read => {
+            TerraformEvent::Completed {
+                address,
+                action,
+                elapsed,
+            } if *action != Action::Read => {
                 self.running.remove(address);
                 let (word, tone) = done(*action);
                 let text = format!(
@@ -136,16 +148,24 @@ impl Watch {
                 );
                 self.line(&text);
             }
-            TerraformEvent::Provisioner { address, output: Some(output), .. } => {
+            TerraformEvent::Provisioner {
+                address,
+                output: Some(output),
+                ..
+            } => {
                 let text = format!("{}: {}", neutral_line(address), neutral_line(output));
                 let text = self.paint.tone(Tone::Faint, &text);
                 self.line(&text);
             }
             TerraformEvent::Interrupting { times, .. } => {
                 let text = match times {
-                    1 => "interrupt: passed on to terraform, which brings what is under way to an end; waiting for it (once \
-                          more: it breaks off)",
-                    2 => "second interrupt: passed on to terraform, which breaks off; waiting for it (once more: it is killed)",
+                    1 => {
+                        "interrupt: passed on to terraform, which brings what is under way to an end; waiting for it (once \
+                          more: it breaks off)"
+                    }
+                    2 => {
+                        "second interrupt: passed on to terraform, which breaks off; waiting for it (once more: it is killed)"
+                    }
                     _ => "killed terraform: its state may lack what was under way",
                 };
                 self.line(text);
@@ -173,7 +193,9 @@ pub fn took(started: Instant) -> String {
 
 /// How old a plan is.
 pub fn age(plan: &Plan) -> String {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |time| time.as_secs());
     in_words(Duration::from_secs(now.saturating_sub(plan.made)))
 }
 
@@ -194,7 +216,11 @@ fn still(phase: Phase, elapsed: Duration, progress: Progress) -> String {
         parts.push(format!("{} planned", count(number(progress.planned), "change")));
     }
     if phase == Phase::Apply {
-        parts.push(format!("{} of {} done", progress.done, count(number(progress.planned), "change")));
+        parts.push(format!(
+            "{} of {} done",
+            progress.done,
+            count(number(progress.planned), "change")
+        ));
         if progress.failed > 0 {
             parts.push(format!("{} failed", progress.failed));
         }
@@ -255,7 +281,10 @@ pub fn plan(name: &str, plan: &Plan, paint: Paint) -> String {
     if !plan.drift.is_empty() {
         lines.push(format!(
             "{} since terraform last worked here:",
-            paint.tone(Tone::Notice, &format!("{} changed outside of it", count(plan.drift.len(), "resource")))
+            paint.tone(
+                Tone::Notice,
+                &format!("{} changed outside of it", count(plan.drift.len(), "resource"))
+            )
         ));
         lines.extend(plan.drift.iter().map(|change| head(change, paint)));
         lines.push(String::new());
@@ -271,7 +300,12 @@ pub fn plan(name: &str, plan: &Plan, paint: Paint) -> String {
     for change in &plan.resources {
         lines.push(head(change, paint));
         let attributes = change.attributes.as_deref().unwrap_or_default();
-        let columns = attributes.iter().map(|a| width(&neutral_line(&a.path))).max().unwrap_or(0).min(40);
+        let columns = attributes
+            .iter()
+            .map(|a| width(&neutral_line(&a.path)))
+            .max()
+            .unwrap_or(0)
+            .min(40);
         for attribute in attributes {
             let path = pad(&neutral_line(&attribute.path), columns);
             let text = match (&attribute.before, &attribute.after) {
@@ -303,7 +337,11 @@ pub fn plan(name: &str, plan: &Plan, paint: Paint) -> String {
 
 fn head(change: &PlannedChange, paint: Paint) -> String {
     let (sign, tone) = sign(change.action);
-    let mut text = format!("  {} {}", paint.tone(tone, &pad(sign, 3)), neutral_line(&change.address));
+    let mut text = format!(
+        "  {} {}",
+        paint.tone(tone, &pad(sign, 3)),
+        neutral_line(&change.address)
+    );
     if let Some(previous) = &change.previous_address {
         text.push_str(&format!(" (was {})", neutral_line(previous)));
     }
@@ -325,7 +363,11 @@ fn shown(value: &Shown) -> String {
 /// What an apply came to.
 pub fn applied(name: &str, applied: &Applied, started: Instant, paint: Paint) -> String {
     let counts = &applied.summary;
-    let mut lines: Vec<String> = applied.warnings.iter().map(|warning| diagnostic(warning, paint)).collect();
+    let mut lines: Vec<String> = applied
+        .warnings
+        .iter()
+        .map(|warning| diagnostic(warning, paint))
+        .collect();
     lines.push(paint.tone(
         Tone::Good,
         &format!(
@@ -350,7 +392,11 @@ pub fn outputs(name: &str, outputs: &Outputs, paint: Paint) -> String {
             serde_json::Value::String(text) => text,
             other => other.to_string(),
         };
-        format!("{}  {}", paint.tone(Tone::Strong, &pad(&neutral_line(name), columns)), neutral_line(&value))
+        format!(
+            "{}  {}",
+            paint.tone(Tone::Strong, &pad(&neutral_line(name), columns)),
+            neutral_line(&value)
+        )
     });
     lines.collect::<Vec<_>>().join("\n")
 }
@@ -370,7 +416,11 @@ fn diagnostic(found: &TerraformDiagnostic, paint: Paint) -> String {
 
 /// An error: what terraform found first, then what it comes to, and what to do.
 pub fn error(error: &TerraformError, paint: Paint) -> String {
-    let mut blocks: Vec<String> = error.diagnostics().iter().map(|found| diagnostic(found, paint)).collect();
+    let mut blocks: Vec<String> = error
+        .diagnostics()
+        .iter()
+        .map(|found| diagnostic(found, paint))
+        .collect();
     blocks.push(format!(
         "{}: {}\n  help: {}",
         paint.tone(Tone::Bad, "error"),
@@ -402,7 +452,10 @@ mod tests {
             ..Progress::default()
         };
         let text = still(Phase::Plan, Duration::from_secs(200), progress);
-        assert!(text.starts_with("still planning, 3") && text.ends_with(", 412 resources read"), "{text}");
+        assert!(
+            text.starts_with("still planning, 3") && text.ends_with(", 412 resources read"),
+            "{text}"
+        );
         let progress = Progress {
             planned: 50,
             done: 7,

@@ -44,12 +44,7 @@ fn text(vars: Option<&HostVars>, name: &str, problems: &mut Diagnostics) -> Opti
 }
 
 /// The values of the root of that cluster.
-pub(super) fn of(
-    provisioner: &Provisioner,
-    node: &str,
-    flavor: Flavor,
-    problems: &mut Diagnostics,
-) -> Vec<Derived> {
+pub(super) fn of(provisioner: &Provisioner, node: &str, flavor: Flavor, problems: &mut Diagnostics) -> Vec<Derived> {
     let vars = provisioner.vars_of(node);
     let mut found = Vec::new();
     match flavor {
@@ -66,18 +61,18 @@ fn mosip_domain(
     vars: Option<&HostVars>,
     problems: &mut Diagnostics,
 ) -> Option<(String, Option<Location>)> {
-    let all = [vars, vars_of_group(provisioner, "nginx"), vars_of_group(provisioner, "nginx_obs")];
+    let all = [
+        vars,
+        vars_of_group(provisioner, "nginx"),
+        vars_of_group(provisioner, "nginx_obs"),
+    ];
     all.into_iter().flatten().find_map(|vars| {
         let domain = text(Some(vars), "mosip_domain", problems)?;
         Some((domain, vars.set_at("mosip_domain")))
     })
 }
 
-fn rancher_hostname(
-    provisioner: &Provisioner,
-    vars: Option<&HostVars>,
-    problems: &mut Diagnostics,
-) -> Option<Derived> {
+fn rancher_hostname(provisioner: &Provisioner, vars: Option<&HostVars>, problems: &mut Diagnostics) -> Option<Derived> {
     const NAMES: &str = "nginx_obs_public_domain_names";
     let front = vars_of_group(provisioner, "nginx_obs").or(vars)?;
     let names = problems.take(front.string_list(NAMES, true).map_err(Diagnostic::from))?;
@@ -92,7 +87,10 @@ fn rancher_hostname(
         let name = domain.map_or_else(|| "a name rancher.…".into(), |domain| format!("rancher.{domain}"));
         let problem = match names.is_empty() {
             true => format!("{NAMES} is not set, so that the observation front serves no Rancher"),
-            false => format!("{name} is not among the names that the observation front serves: {}", names.join(" ")),
+            false => format!(
+                "{name} is not among the names that the observation front serves: {}",
+                names.join(" ")
+            ),
         };
         problems.push(
             Diagnostic::error(problem)
@@ -142,13 +140,13 @@ fn kubeconfig_path(
     flavor: Flavor,
     problems: &mut Diagnostics,
 ) -> Option<Derived> {
-    let defaults = problems.take(yaml::parse_vars(role_rke_cluster::DEFAULTS, "<defaults of role rke-cluster>"))?;
+    let defaults = problems.take(yaml::parse_vars(
+        role_rke_cluster::DEFAULTS,
+        "<defaults of role rke-cluster>",
+    ))?;
     let vars = vars?.clone().with_defaults(Arc::new(defaults));
     let before = problems.error_count();
-    let mut reader = Reader {
-        vars: &vars,
-        problems,
-    };
+    let mut reader = Reader { vars: &vars, problems };
     let name = reader.cluster_name(flavor);
     let folder = reader.folder(flavor, &name);
     if problems.error_count() > before {
@@ -226,14 +224,21 @@ impl KubeconfigOf {
                 format!("choose one with kubectl config use-context, or name {written}"),
             );
         };
-        let own = std::fs::read_to_string(&self.written).ok().and_then(|text| Kubeconfig::parse(&text).ok());
-        let other_authority = own.as_ref().is_some_and(|own| config.has_authority_of(own) == Some(false));
+        let own = std::fs::read_to_string(&self.written)
+            .ok()
+            .and_then(|text| Kubeconfig::parse(&text).ok());
+        let other_authority = own
+            .as_ref()
+            .is_some_and(|own| config.has_authority_of(own) == Some(false));
         let known = self.addresses.iter().any(|address| address == server)
             || own.as_ref().and_then(Kubeconfig::server) == Some(server);
         if other_authority || !known {
             let how = match other_authority {
                 true => format!("its authority is not that of {written}"),
-                false => format!("its server is {server}, and the machines are {}", self.addresses.join(", ")),
+                false => format!(
+                    "its server is {server}, and the machines are {}",
+                    self.addresses.join(", ")
+                ),
             };
             return wrong(
                 format!("{} is of another cluster than {}: {how}", path.display(), self.cluster),

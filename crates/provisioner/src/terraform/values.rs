@@ -41,7 +41,11 @@ fn write(file: &Path, text: &str) -> io::Result<()> {
     // Where the file is a link, what it points to is written.
     let file = fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
     let temporary = file.with_extension(format!("tfvars.{}", std::process::id()));
-    let mut out = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
+    let mut out = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&temporary)?;
     let written = (|| {
         out.write_all(text.as_bytes())?;
         let like = fs::metadata(&file).or_else(|_| fs::metadata(file.parent().unwrap_or(Path::new("."))));
@@ -83,7 +87,10 @@ pub(super) fn look(folder: &Path, derived: &[Derived]) -> Result<Checked, InputE
     let file = folder.join(FILE);
     let template = folder.join(TEMPLATE);
     let declared = declared(folder);
-    let wanted: Vec<&Derived> = derived.iter().filter(|one| declared.iter().any(|name| name == one.name)).collect();
+    let wanted: Vec<&Derived> = derived
+        .iter()
+        .filter(|one| declared.iter().any(|name| name == one.name))
+        .collect();
     let (present, begun_with) = match read(&file) {
         Ok(Some(present)) => (Some(present), None),
         // Of a root that is not ours, only what is there is looked at.
@@ -103,7 +110,11 @@ pub(super) fn look(folder: &Path, derived: &[Derived]) -> Result<Checked, InputE
     let overriding = overriding(folder, &mut problems);
     let mut added = Vec::new();
     for one in &wanted {
-        let others: Vec<&Found> = overriding.iter().filter(|(name, _)| name == one.name).map(|(_, found)| found).collect();
+        let others: Vec<&Found> = overriding
+            .iter()
+            .filter(|(name, _)| name == one.name)
+            .map(|(_, found)| found)
+            .collect();
         let here = made.get(one.name).filter(|_| !fresh);
         let mut is_set = false;
         for found in here.iter().chain(others) {
@@ -153,7 +164,9 @@ pub(super) fn look(folder: &Path, derived: &[Derived]) -> Result<Checked, InputE
 
 /// Whether a value that is set is right.
 fn right(wanted: &Derived, found: &Found) -> Result<(), Box<Diagnostic>> {
-    let Derived { name, value, because, .. } = wanted;
+    let Derived {
+        name, value, because, ..
+    } = wanted;
     let wrong = |message: String, help: String| {
         let mut problem = Diagnostic::error(message).at(found.place.clone()).help(help);
         if let Some(place) = &wanted.place {
@@ -187,7 +200,9 @@ fn right(wanted: &Derived, found: &Found) -> Result<(), Box<Diagnostic>> {
                 format!("write it from the root: {name} = \"{value}\""),
             );
         }
-        return kubeconfig.check(path).or_else(|found| wrong(format!("{name}: {}", found.what), found.help));
+        return kubeconfig
+            .check(path)
+            .or_else(|found| wrong(format!("{name}: {}", found.what), found.help));
     }
     if wanted.right.iter().any(|right| right == text) {
         return Ok(());
@@ -235,7 +250,11 @@ fn overriding(folder: &Path, problems: &mut Diagnostics) -> Vec<(String, Found)>
                 Ok(Ok(json)) => json,
                 _ => {
                     let place = Location::file(path);
-                    problems.push(Diagnostic::error("this is no JSON that can be read").at(place).help("mend it"));
+                    problems.push(
+                        Diagnostic::error("this is no JSON that can be read")
+                            .at(place)
+                            .help("mend it"),
+                    );
                     continue;
                 }
             };
