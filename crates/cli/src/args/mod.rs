@@ -6,15 +6,12 @@ mod help;
 mod options;
 mod preflight;
 mod rancher;
+mod terraform;
 mod wireguard;
 
 pub use options::{BecomeOptions, ConnectionOptions, HostKeys, InventoryOptions, OutputOptions, Selection};
 pub use preflight::PreflightArgs;
 pub use rancher::{RancherArgs, RancherCommand, RancherImportArgs};
-mod terraform;
-mod wireguard;
-
-pub use options::{BecomeOptions, ConnectionOptions, HostKeys, InventoryOptions, OutputOptions, Selection};
 pub use terraform::{
     ApplyArgs as TerraformApplyArgs, Consent, DestroyArgs, OutputArgs, PlanArgs as TerraformPlanArgs, RootOptions,
     TerraformArgs, TerraformCommand,
