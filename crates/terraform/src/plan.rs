@@ -39,7 +39,7 @@ pub struct OutputChange {
 /// was applied or [`crate::Root::discard`]ed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
-    /// Resources, in the order in which terraform names them; without those that stay as they are.
+    /// Resources, by address; without those that stay as they are.
     pub resources: Vec<PlannedChange>,
     /// Resources that are no longer as terraform left them.
     pub drift: Vec<PlannedChange>,

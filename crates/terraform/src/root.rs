@@ -321,6 +321,8 @@ impl Root {
         let ended = self.stream(store, &job, &mut collect, interrupt).await?;
         // 2: there is something to change.
         let ended = self.ended(&job, ended, &[0, 2]).await?;
+        // Terraform names them as it gets to them.
+        plan.resources.sort_by(|a, b| a.address.cmp(&b.address));
         plan.empty = ended.status.code() == Some(0);
         plan.warnings = ended.diagnostics;
         let closed = std::fs::Permissions::from_mode(0o600);
