@@ -4,11 +4,11 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use mosip_prov::CancelHandle;
 use mosip_prov::rancher::{
-    Access, Credential, ImportRequest, Imported, Mode, Outcome, Patience, Progress, RancherError, Secret, ServerUrl,
-    Trust, Wanted,
+    Access, Credential, Given, ImportRequest, Imported, Mode, Outcome, Patience, Progress, RancherError, Secret,
+    ServerUrl, Trust, Wanted,
 };
+use mosip_prov::{CancelHandle, Provisioner, Settings};
 use mosip_prov_tests::certificates::{Kind, write_pair};
 use mosip_prov_tests::cluster::{self, Cluster};
 use mosip_prov_tests::program::{Program, Ran};
@@ -582,6 +582,101 @@ fn the_command_finds_or_creates_it() {
 }
 
 #[test]
+fn interrupted_it_leaves_no_session() {
+    let rancher = start(Wishes {
+        url_after: Duration::from_secs(3600),
+        ..Wishes::default()
+    });
+    let folder = tempfile::tempdir().expect("a folder");
+    let ini = inventory(folder.path(), &rancher, "");
+    let words = [
+        "run",
+        "deploy-rancher",
+        "-i",
+        ini.to_str().expect("UTF-8"),
+        "-e",
+        "rancher_start_timeout=600",
+    ];
+    let program = Program::new();
+    let child = program.start(&words);
+    let began = Instant::now();
+    while !rancher
+        .log()
+        .iter()
+        .any(|line| line.starts_with("POST /v3/clusterregistrationtokens"))
+    {
+        assert!(began.elapsed() < Duration::from_secs(30), "{:?}", rancher.log());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(rancher.sessions(), 1);
+    let killed = std::process::Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(killed.is_ok_and(|status| status.success()));
+    let ended = program
+        .end(&words, child)
+        .expect(130)
+        .says(&["interrupted while", "no host was connected to"]);
+    discreet(&rancher, &ended, &folder.path().join("inventory/.mosip-prov"));
+}
+
+#[test]
+fn a_password_from_elsewhere_counts_where_no_variable_is() {
+    let rancher = start(Wishes::default());
+    let folder = tempfile::tempdir().expect("a folder");
+    let ini = inventory(folder.path(), &rancher, "");
+    let load = |more: &[&str]| {
+        Provisioner::load(Settings {
+            inventory: vec![ini.to_string_lossy().into_owned()],
+            extra_vars: more.iter().map(ToString::to_string).collect(),
+            ..Settings::default()
+        })
+        .expect("an inventory")
+    };
+    let given = Given {
+        password: Some(secret("from-terraform")),
+        ..Given::default()
+    };
+    let password = |provisioner: &Provisioner, given: &Given| {
+        let request = provisioner.rancher_import(given).expect("good inputs")?;
+        let Credential::Password { password, .. } = request.access.credential else {
+            panic!("no password");
+        };
+        Some(password.expose().to_owned())
+    };
+    assert_eq!(password(&load(&[]), &given), Some(rancher.password()));
+    let without = load(&["rancher_bootstrap_password="]);
+    assert_eq!(password(&without, &given).as_deref(), Some("from-terraform"));
+    assert_eq!(password(&without, &Given::default()), None);
+
+    // Where Rancher is, when rancher_url does not say.
+    for (vars, server) in [
+        (
+            &["rancher_hostname=r.example.org", "mosip_domain=x.org"][..],
+            "https://r.example.org",
+        ),
+        (
+            &[
+                "nginx_obs_public_domain_names='keycloak.y.org rancher.y.org'",
+                "mosip_domain=x.org",
+            ],
+            "https://rancher.y.org",
+        ),
+        (&["mosip_domain=x.org"], "https://rancher.x.org"),
+    ] {
+        let provisioner = load(&[&["rancher_url="], vars].concat());
+        let request = provisioner
+            .rancher_import(&given)
+            .expect("good inputs")
+            .expect("a request");
+        assert_eq!(request.access.server.as_str(), server);
+        assert_eq!(request.wanted.machines, ["vm4", "127.0.0.1"]);
+    }
+    let error = load(&["rancher_url="]).rancher_import(&given).expect_err("nowhere");
+    assert!(error.to_string().contains("where Rancher is"), "{error}");
+}
+
+#[test]
 fn a_run_asks_rancher_when_it_imports_and_not_otherwise() {
     let rancher = start(Wishes::default());
     let folder = tempfile::tempdir().expect("a folder");
@@ -601,8 +696,8 @@ fn a_run_asks_rancher_when_it_imports_and_not_otherwise() {
     let _ = run(&["run", "deploy-rancher", "-e", "kubelet_max_pods=0"]).expect(1);
     assert!(rancher.log().is_empty(), "{:?}", rancher.log());
 
-    // A plan makes nothing. What it would do without a cluster in Rancher is not known, and counts as no change.
-    let plan = run(&["plan", "deploy-rancher", "--tags", "import"]).expect(0);
+    // A plan makes nothing. What it would do without a cluster in Rancher is not known, and something would be done.
+    let plan = run(&["plan", "deploy-rancher", "--tags", "import", "--exit-code"]).expect(3);
     let unknown = plan.tasks("unknown").join("\n");
     assert!(
         unknown.contains("the cluster mosip would be created in Rancher"),

@@ -43,12 +43,13 @@ const USER: &str = "admin";
 /// How long Rancher may take to start, and to make what it makes, in seconds, where `rancher_start_timeout` does not say.
 const START_TIMEOUT: i64 = 300;
 
-/// What the caller knows, besides the variables, which win.
+/// What the caller knows besides the variables.
 #[derive(Debug, Clone, Default)]
 pub struct Given {
-    /// The bootstrap password, from Terraform's sensitive output for example.
+    /// The bootstrap password, from Terraform's sensitive output for example; counts where no variable has a token or
+    /// password.
     pub password: Option<Secret>,
-    /// The cluster's name in Rancher.
+    /// The cluster's name in Rancher, in place of `rancher_cluster_name`.
     pub name: Option<String>,
 }
 
