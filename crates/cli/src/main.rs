@@ -31,6 +31,7 @@ fn main() -> ExitCode {
         Command::Plan(args) => commands::run::plan(args, &look),
         Command::Inventory(args) => commands::inventory::inventory(args, &look),
         Command::Preflight(args) => commands::preflight::preflight(args, &look),
+        Command::Verify(args) => commands::verify::verify(args, &look),
         Command::Wireguard(args) => commands::wireguard::wireguard(args, &look),
         Command::Rancher(args) => commands::rancher::rancher(args, &look),
         Command::Terraform(args) => commands::terraform::terraform(args, &look),

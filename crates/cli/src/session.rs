@@ -9,6 +9,7 @@ use mosip_prov::peers::PeersOf;
 use mosip_prov::preflight::{Preflight, PreflightOptions};
 use mosip_prov::rancher::{Given, ImportRequest, Importing};
 use mosip_prov::transport::{HostKeyPolicy, Secret};
+use mosip_prov::verify::{Verification, VerifyOptions, Which};
 use mosip_prov::{InputErrors, PlaybookDefinition as Playbook, Provisioner, Ready, Settings};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -166,6 +167,14 @@ pub fn preflight(what: &What, options: &PreflightOptions) -> Result<(Preflight, 
     let (preflight, mut found) = with_inventory(what, Mode::Check, Diagnostics::new(), |p| p.preflight(options))?;
     found.extend(preflight.warnings().iter().cloned());
     Ok((preflight.with_prompt(Arc::new(Passphrases)), found))
+}
+
+/// Reads and checks everything for looking whether a deployment works.
+pub fn verify(what: &What, which: Which, options: &VerifyOptions) -> Result<(Verification, Vec<Diagnostic>), Stop> {
+    let (verification, mut found) =
+        with_inventory(what, Mode::Check, Diagnostics::new(), |p| p.verify(which, options))?;
+    found.extend(verification.warnings().iter().cloned());
+    Ok((verification.with_prompt(Arc::new(Passphrases)), found))
 }
 
 /// Reads everything that `then` needs, and says all that is wrong in one list, what `then` finds included.

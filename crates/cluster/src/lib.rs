@@ -20,9 +20,11 @@ pub mod import;
 pub mod kubeconfig;
 pub mod kubectl;
 pub mod manifest;
+mod object;
 pub mod ready;
 mod settle;
 pub mod user_file;
+pub mod verify;
 pub mod yaml;
 
 pub use import::{ImportReachable, RancherImport, RancherImportLater};
@@ -30,4 +32,5 @@ pub use kubeconfig::{Kubeconfig, MergedKubeconfig};
 pub use kubectl::{AskObjects, Kubectl, Reply};
 pub use manifest::Manifest;
 pub use ready::{CrdEstablished, DeploymentReady, NodesReady, PodsSettled};
+pub use settle::settle;
 pub use user_file::UserFile;

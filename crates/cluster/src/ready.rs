@@ -2,6 +2,7 @@
 //! time with what is still missing.
 
 use crate::kubectl::{AskObjects, Kubectl, Reply};
+use crate::object::{condition, items, number, text};
 use crate::settle::settle;
 use mosip_prov_resources::{Answers, Ask, DecideError, Decision, Patience, Question, Resource};
 use serde_json::Value;
@@ -24,23 +25,6 @@ fn some(mut all: Vec<String>) -> String {
         text.push_str(&format!(" and {more} more"));
     }
     text
-}
-
-fn text<'v>(value: &'v Value, pointer: &str) -> &'v str {
-    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
-}
-
-fn items(list: &Value) -> impl Iterator<Item = &Value> {
-    list["items"].as_array().into_iter().flatten()
-}
-
-fn condition<'v>(object: &'v Value, kind: &str) -> Option<&'v Value> {
-    let all = object.pointer("/status/conditions")?.as_array()?;
-    all.iter().find(|condition| condition["type"] == kind)
-}
-
-fn number(object: &Value, pointer: &str) -> Option<i64> {
-    object.pointer(pointer).and_then(Value::as_i64)
 }
 
 /// Whether a node object says that it is ready; else why not.

@@ -4,7 +4,10 @@ use mosip_prov_resources::{Answers, DecideError, Decision, Question};
 
 /// The decision as it may be told: in check mode "nothing to do", "not yet" and "impossible" become
 /// [`Decision::Unknown`] when an earlier task that was not carried out may change one of `questions`.
-pub(crate) fn settle(
+///
+/// # Errors
+/// Those of `decided`, unless an earlier task may undo them.
+pub fn settle(
     answers: &Answers,
     questions: &[Question],
     decided: Result<Decision, DecideError>,

@@ -49,6 +49,6 @@ pub(crate) fn playbook() -> Playbook {
     playbook.play(
         Play::on_deployment_node("Verify the cluster")
             .serving("physical_vms")
-            .role(Verify),
+            .role(Verify::default()),
     )
 }

@@ -10,6 +10,7 @@ mod chain;
 pub mod fleet;
 pub mod guide;
 pub mod hosts;
+pub mod https;
 pub mod keys;
 pub mod paths;
 pub mod ports;

@@ -29,6 +29,7 @@ mod ready;
 mod settings;
 mod target;
 pub mod terraform;
+pub mod verify;
 
 use mosip_prov_engine::journal::{Entry, Journal, JournalError, Past};
 use mosip_prov_engine::{Playbook, RunOptions, host_vars};

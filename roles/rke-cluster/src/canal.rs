@@ -1,6 +1,6 @@
 //! The MTU that canal gives to pods: in its ConfigMap, and in its own pods, which read that when they start.
 
-use mosip_prov_cluster::{AskObjects, Kubectl, Reply};
+use mosip_prov_cluster::{AskObjects, Kubectl, Reply, settle};
 use mosip_prov_resources::{Answers, Ask, Change, DecideError, Decision, Patience, Question, Resource, Shell, Shown};
 use serde_json::json;
 use std::time::Duration;
@@ -19,23 +19,11 @@ fn started_with(map: &serde_json::Value) -> Option<&str> {
 
 /// The ConfigMap in the answers, or what to decide without it.
 fn map(answers: &Answers, ask: &AskObjects) -> Result<Result<serde_json::Value, Decision>, DecideError> {
-    let pending = answers.pending_for(&ask.question()).map(str::to_owned);
     let reason = match answers.get(ask)? {
         Reply::Objects(object) => return Ok(Ok(object)),
         other => other.objects().err().unwrap_or_default(),
     };
-    Ok(Err(match pending {
-        Some(task) => Decision::unknown(format!("{reason}, but \"{task}\" comes first")),
-        None => Decision::NotYet { reason },
-    }))
-}
-
-/// Nothing is to do, unless what comes before and was not carried out changes that.
-fn well(answers: &Answers, ask: &AskObjects, what: String) -> Decision {
-    match answers.pending_for(&ask.question()) {
-        Some(task) => Decision::unknown(format!("{what}, but \"{task}\" comes first and may change that")),
-        None => Decision::nothing(what),
-    }
+    settle(answers, &[ask.question()], Ok(Decision::NotYet { reason })).map(Err)
 }
 
 /// `veth_mtu` of ConfigMap `canal-config`.
@@ -74,7 +62,11 @@ impl Resource for CanalMtu {
         };
         let have = object["data"]["veth_mtu"].as_str().unwrap_or_default();
         if have == wanted {
-            return Ok(well(answers, &self.ask, format!("canal has MTU {wanted}")));
+            return settle(
+                answers,
+                &self.questions(),
+                Ok(Decision::nothing(format!("canal has MTU {wanted}"))),
+            );
         }
         let mut patch = json!({"data": {"veth_mtu": wanted}});
         if started_with(&object).is_none() {
@@ -144,7 +136,7 @@ impl Resource for CanalPods {
         let have = started_with(&object);
         if have == Some(wanted.as_str()) {
             let what = format!("canal's pods were started with MTU {wanted}");
-            return Ok(well(answers, &self.ask, what));
+            return settle(answers, &self.questions(), Ok(Decision::nothing(what)));
         }
         let noted = format!("{STARTED_WITH}={wanted}");
         let note = self.kubectl.command([

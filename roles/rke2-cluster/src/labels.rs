@@ -1,6 +1,6 @@
 //! The label that shows which nodes run what is deployed. A node may not give it to itself.
 
-use mosip_prov_cluster::{AskObjects, Kubectl};
+use mosip_prov_cluster::{AskObjects, Kubectl, settle};
 use mosip_prov_resources::{Answers, Ask, Change, DecideError, Decision, Question, Resource, Shell, Shown};
 
 /// Its name; its value is `true`.
@@ -37,13 +37,15 @@ impl Resource for WorkerLabels {
     }
 
     fn decide(&self, answers: &Answers) -> Result<Decision, DecideError> {
-        let pending = answers.pending_for(&self.ask().question());
-        let list = match (answers.get(&self.ask())?.objects(), pending) {
-            (Err(reason), Some(task)) => {
-                return Ok(Decision::unknown(format!("{reason}, and \"{task}\" comes first")));
-            }
-            (Err(reason), None) => return Ok(Decision::NotYet { reason }),
-            (Ok(list), _) => list,
+        settle(answers, &self.questions(), self.decided(answers))
+    }
+}
+
+impl WorkerLabels {
+    fn decided(&self, answers: &Answers) -> Result<Decision, DecideError> {
+        let list = match answers.get(&self.ask())?.objects() {
+            Err(reason) => return Ok(Decision::NotYet { reason }),
+            Ok(list) => list,
         };
         let nodes = list["items"].as_array().cloned().unwrap_or_default();
         let of = |name: &str| nodes.iter().find(|node| node["metadata"]["name"] == name);
@@ -51,10 +53,8 @@ impl Resource for WorkerLabels {
         let mut script = String::new();
         for name in &self.names {
             let Some(node) = of(name) else {
-                let reason = format!("there is no node {name} yet");
-                return Ok(match pending {
-                    Some(_) => Decision::unknown(reason),
-                    None => Decision::NotYet { reason },
+                return Ok(Decision::NotYet {
+                    reason: format!("there is no node {name} yet"),
                 });
             };
             if node["metadata"]["labels"][WORKER] == "true" {

@@ -1,6 +1,6 @@
 //! What was deployed, in one line.
 
-use mosip_prov_cluster::{AskObjects, Kubectl};
+use mosip_prov_cluster::{AskObjects, Kubectl, settle};
 use mosip_prov_resources::{Answers, Ask, DecideError, Decision, Question, Resource};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -51,17 +51,14 @@ impl Resource for Summary {
 
     fn decide(&self, answers: &Answers) -> Result<Decision, DecideError> {
         let list = |ask: &AskObjects| -> Result<Result<Value, String>, DecideError> { Ok(answers.get(ask)?.objects()) };
-        let (nodes, pods) = match (list(&self.nodes)?, list(&self.pods)?) {
-            (Ok(nodes), Ok(pods)) => (nodes, pods),
-            (Err(reason), _) | (_, Err(reason)) => {
-                return Ok(match answers.check_mode() {
-                    true => Decision::unknown(reason),
-                    false => Decision::NotYet { reason },
-                });
+        let decided = match (list(&self.nodes)?, list(&self.pods)?) {
+            (Ok(nodes), Ok(pods)) => {
+                let versions = counted(items(&nodes).map(|node| text(node, "/status/nodeInfo/kubeletVersion")));
+                let phases = counted(items(&pods).map(|pod| text(pod, "/status/phase")));
+                Decision::nothing(format!("nodes: {versions}; pods: {phases}"))
             }
+            (Err(reason), _) | (_, Err(reason)) => Decision::NotYet { reason },
         };
-        let versions = counted(items(&nodes).map(|node| text(node, "/status/nodeInfo/kubeletVersion")));
-        let phases = counted(items(&pods).map(|pod| text(pod, "/status/phase")));
-        Ok(Decision::nothing(format!("nodes: {versions}; pods: {phases}")))
+        settle(answers, &self.questions(), Ok(decided))
     }
 }

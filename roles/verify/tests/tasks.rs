@@ -33,7 +33,9 @@ fn with_tasks<T>(more: &str, see: impl Fn(&[Task]) -> T) -> Result<T, String> {
     assert!(!loaded.diagnostics.has_errors(), "{:?}", loaded.diagnostics);
     let inventory = Arc::new(loaded.inventory);
     let vars = host_vars(&inventory, false);
-    let play = Play::on_deployment_node("Verify").serving("physical_vms").role(Verify);
+    let play = Play::on_deployment_node("Verify")
+        .serving("physical_vms")
+        .role(Verify::default());
     let playbook = Playbook::new("verify", "verify").play(play);
     prepare(&[playbook], &inventory, &vars, &RunOptions::default(), &|vars, _| {
         Some(Target::ssh(vars.host().to_string(), "127.0.0.1", "ubuntu"))

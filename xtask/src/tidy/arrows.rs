@@ -58,7 +58,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "mosip-prov-preflight",
         ],
     ),
-    ("mosip-prov-cluster", &["mosip-prov-resources", "mosip-prov-inventory"]),
+    (
+        "mosip-prov-cluster",
+        &["mosip-prov-resources", "mosip-prov-inventory", "mosip-prov-events"],
+    ),
     ("mosip-prov-rancher", &["mosip-prov-inventory"]),
     ("mosip-prov-terraform", &["mosip-prov-inventory"]),
     (
@@ -91,6 +94,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "mosip-prov-playbooks",
             ROLES,
+            "mosip-prov-front",
             "mosip-prov-wireguard",
             "mosip-prov-rke2",
             "mosip-prov-resources",

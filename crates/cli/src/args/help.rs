@@ -91,6 +91,24 @@ pub fn preflight_long() -> String {
     format!("{PREFLIGHT}\n\n{}", super::EXIT_CODES)
 }
 
+/// Under `verify -h`.
+pub const VERIFY: &str = "\
+Examples:
+  mosip-prov verify mosip -i rancher.ini                wait until all is well, 5 minutes at most
+  mosip-prov verify obs --stage helm                    Rancher must be there by now
+  mosip-prov verify mosip --wait 0                      look once
+  mosip-prov verify mosip --ca-file ca.pem              certificates of an authority of your own
+  mosip-prov verify mosip --format json | jq '.findings[] | select(.level == \"failure\")'
+
+The cluster is asked by kubectl on the deployment node (group deployment, else this machine), the front from this machine.
+Without --stage the cluster says it: helm if Rancher (obs) or anything of Helm's (mosip) is in it, else cluster. Nothing is
+changed.";
+
+/// Under `verify --help`: the exit codes too.
+pub fn verify_long() -> String {
+    format!("{VERIFY}\n\n{}", super::EXIT_CODES)
+}
+
 /// Under `wireguard`.
 pub const WIREGUARD: &str = "\
 Examples:

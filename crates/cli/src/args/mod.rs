@@ -7,6 +7,7 @@ mod options;
 mod preflight;
 mod rancher;
 mod terraform;
+mod verify;
 mod wireguard;
 
 pub use options::{BecomeOptions, ConnectionOptions, HostKeys, InventoryOptions, OutputOptions, Selection};
@@ -16,6 +17,7 @@ pub use terraform::{
     ApplyArgs as TerraformApplyArgs, Consent, DestroyArgs, OutputArgs, PlanArgs as TerraformPlanArgs, RootOptions,
     TerraformArgs, TerraformCommand,
 };
+pub use verify::VerifyArgs;
 pub use wireguard::{ChangePeersArgs, FetchOptions, PeersArgs, PeersCommand, WireguardArgs, WireguardCommand};
 
 use crate::exit;
@@ -73,6 +75,9 @@ pub enum Command {
     /// Look at all that a deployment rests on: DNS, certificates, machines, network, tools, keys; change nothing.
     #[command(after_help = help::PREFLIGHT, after_long_help = help::preflight_long())]
     Preflight(Box<PreflightArgs>),
+    /// Look whether what was deployed works: nodes, pods, workloads, and HTTPS through the front.
+    #[command(after_help = help::VERIFY, after_long_help = help::verify_long())]
+    Verify(Box<VerifyArgs>),
     /// The VPN: its peers and their files.
     #[command(after_help = help::WIREGUARD)]
     Wireguard(WireguardArgs),

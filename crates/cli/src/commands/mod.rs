@@ -9,6 +9,7 @@ pub mod rancher;
 pub mod run;
 pub mod terraform;
 mod terraform_show;
+pub mod verify;
 pub mod wireguard;
 
 use crate::diagnostics;

@@ -1,0 +1,139 @@
+//! `verify`: waits until what was deployed works, and shows what was found.
+
+use super::run::{cannot_start, raise_file_limit};
+use super::stopped;
+use crate::args::{Format, VerifyArgs};
+use crate::diagnostics;
+use crate::exit::Exit;
+use crate::output::{Look, complain, say};
+use crate::session;
+use crate::signals::Signals;
+use mosip_prov::CancelHandle;
+use mosip_prov::events::{Finding, Findings};
+use mosip_prov::verify::{Stage, Verification, Verified, Waiting};
+use mosip_prov_report::findings;
+use mosip_prov_report::paint::Paint;
+use mosip_prov_report::text::neutral_line;
+use serde_json::json;
+use std::io::{IsTerminal as _, Write as _};
+use std::sync::{Mutex, PoisonError};
+
+/// As many things as a line of progress names.
+const NAMED: usize = 3;
+
+/// `verify`.
+pub fn verify(args: &VerifyArgs, look: &Look) -> Exit {
+    let (verification, warnings) = match session::verify(&args.what(), args.of(), &args.options()) {
+        Ok(made) => made,
+        Err(stop) => return stopped(&stop, look),
+    };
+    diagnostics::report(&warnings, look);
+    raise_file_limit();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return cannot_start(&error),
+    };
+    let verified = runtime.block_on(waited_for(&verification));
+    runtime.shutdown_background();
+    let verified = match verified {
+        Ok(verified) => verified,
+        Err(exit) => return exit,
+    };
+    let exit = Exit::of_run(verified.outcome(), false);
+    let said = match args.format {
+        Format::Json => say(&as_json(&verified)),
+        Format::Text => {
+            let found = Findings::from(verified.findings.clone());
+            say(findings::table(&found, Paint::new(look.color_out), args.brief).trim_end())
+        }
+    };
+    match exit {
+        Exit::Ok => said,
+        other => other,
+    }
+}
+
+/// The findings as every command gives them, with how far the deployment was taken to be.
+fn as_json(verified: &Verified) -> String {
+    let found = Findings::from(verified.findings.clone());
+    let mut shown = json!(found);
+    shown["stage"] = match verified.stage {
+        Stage::Cluster => "cluster".into(),
+        Stage::Helm => "helm".into(),
+    };
+    serde_json::to_string_pretty(&shown).unwrap_or_default()
+}
+
+/// What is shown while it is waited: on a terminal one line that is written over, else a line whenever that is another one.
+async fn waited_for(verification: &Verification) -> Result<Verified, Exit> {
+    let mut signals = Signals::new().map_err(|error| cannot_start(&error))?;
+    let cancel = CancelHandle::new();
+    let live = std::io::stderr().is_terminal();
+    let last = Mutex::new(String::new());
+    let show = |waiting: &Waiting<'_>| {
+        let text = line(waiting.failures);
+        if live {
+            // Written over by what comes next; nobody is left to be told when that fails.
+            let _ = write!(std::io::stderr(), "\r\x1b[K{text}, {} s left", waiting.left.as_secs());
+            return;
+        }
+        let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+        if *last != text {
+            complain(&text);
+            *last = text;
+        }
+    };
+    let run = verification.run(&show, &cancel);
+    let mut run = std::pin::pin!(run);
+    let verified = loop {
+        tokio::select! {
+            verified = &mut run => break verified,
+            name = signals.next() => {
+                if live {
+                    let _ = write!(std::io::stderr(), "\r\x1b[K");
+                }
+                complain(&format!("{name}: interrupted; nothing was changed on any host"));
+                if cancel.is_cancelled() {
+                    return Err(Exit::Interrupted);
+                }
+                cancel.cancel();
+            }
+        }
+    };
+    if live {
+        let _ = write!(std::io::stderr(), "\r\x1b[K");
+    }
+    Ok(verified)
+}
+
+/// `waiting for 4: vm3 (node_missing), cattle-system/rancher-0 (image_pull) and 2 more`.
+fn line(failures: &[Finding]) -> String {
+    let named: Vec<String> = failures
+        .iter()
+        .take(NAMED)
+        .map(|one| format!("{} ({})", neutral_line(&one.subject), neutral_line(&one.check)))
+        .collect();
+    let more = failures.len().saturating_sub(NAMED);
+    let more = if more > 0 {
+        format!(" and {more} more")
+    } else {
+        String::new()
+    };
+    format!("waiting for {}: {}{more}", failures.len(), named.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_waited_for_fits_a_line() {
+        let failures: Vec<Finding> = (1..=5)
+            .map(|number| Finding::failure("nodes", "node_missing", format!("vm{number}"), "it is missing", "look"))
+            .collect();
+        let text = line(&failures);
+        let wanted = "waiting for 5: vm1 (node_missing), vm2 (node_missing), vm3 (node_missing) and 2 more";
+        assert_eq!(text, wanted);
+        assert_eq!(line(&failures[..1]), "waiting for 1: vm1 (node_missing)");
+    }
+}
