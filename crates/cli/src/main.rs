@@ -32,6 +32,7 @@ fn main() -> ExitCode {
         Command::Inventory(args) => commands::inventory::inventory(args, &look),
         Command::Preflight(args) => commands::preflight::preflight(args, &look),
         Command::Verify(args) => commands::verify::verify(args, &look),
+        Command::Dns(args) => commands::dns::dns(args, &look),
         Command::Wireguard(args) => commands::wireguard::wireguard(args, &look),
         Command::Rancher(args) => commands::rancher::rancher(args, &look),
         Command::Terraform(args) => commands::terraform::terraform(args, &look),

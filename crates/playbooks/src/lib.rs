@@ -10,6 +10,7 @@ mod deploy_rancher;
 mod deploy_rancher_obs;
 mod deploy_rancher_obs_nginx;
 mod deployment_node;
+pub mod fronts;
 mod rke;
 mod rke2;
 mod wireguard;

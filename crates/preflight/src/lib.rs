@@ -1,12 +1,13 @@
-//! Read-only checks before a deployment: certificates, keys, machines, the ways between them, tools. Nothing here
-//! connects, prints, changes a file or shows a key.
+//! Read-only checks before a deployment: names, certificates, keys, machines, the ways between them, tools. Nothing
+//! here connects to a host, prints, changes a file or shows a key.
 //!
 //! Checks are functions of what is known: files on this machine, or what machines answered to questions that are asked by
-//! whoever has the connections. They answer with findings (what was looked at, how it is, what to do) or, where inputs are
-//! concerned, with diagnostics.
+//! whoever has the connections; only nameservers are asked here. They answer with findings (what was looked at, how it
+//! is, what to do) or, where inputs are concerned, with diagnostics.
 
 pub mod certificates;
 mod chain;
+pub mod dns;
 pub mod fleet;
 pub mod guide;
 pub mod hosts;

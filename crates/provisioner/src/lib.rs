@@ -22,6 +22,7 @@
 
 mod asking;
 mod connector;
+pub mod names;
 pub mod peers;
 pub mod preflight;
 pub mod rancher;

@@ -132,6 +132,8 @@ fn all_yml() -> String {
         "---
 # The DNS domain of the installation
 mosip_domain: {DOMAIN}
+# Reserved for documentation: nothing is there.
+mosip_public_ip: 203.0.113.31
 
 # Names the observation front serves
 nginx_obs_public_domain_names: \"rancher.{DOMAIN} keycloak.{DOMAIN}\"

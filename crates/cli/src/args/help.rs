@@ -75,6 +75,7 @@ Examples:
 
 Rancher is asked by rancher_api_token, or as admin by rancher_bootstrap_password (both belong into a vault), at rancher_url.
 No host is connected to. The import URL holds a token and is not shown: `run deploy-rancher` asks for it again and uses it.";
+
 /// Under `preflight -h`.
 pub const PREFLIGHT: &str = "\
 Examples:
@@ -108,6 +109,20 @@ changed.";
 pub fn verify_long() -> String {
     format!("{VERIFY}\n\n{}", super::EXIT_CODES)
 }
+/// Under `dns`.
+pub const DNS: &str = "\
+Examples:
+  mosip-prov dns records -i rancher.ini                 the records to create";
+
+/// Under `dns records`.
+pub const DNS_RECORDS: &str = "\
+Examples:
+  mosip-prov dns records -i rancher.ini
+  mosip-prov dns records -i rancher.ini --format zone > mosip.zone
+  mosip-prov dns records -i rancher.ini --format json | jq -r '.[] | .type + \" \" + .name + \" \" + .value'
+
+They are made from mosip_domain, mosip_public_ip, the names of nginx_public_domain_names and
+nginx_obs_public_domain_names, and the addresses of the hosts of nginx and nginx_obs. Nothing is connected to.";
 
 /// Under `wireguard`.
 pub const WIREGUARD: &str = "\

@@ -1,5 +1,6 @@
 //! The command line. Flags have the names and meanings they have with Ansible, because the operators' fingers know them.
 
+mod dns;
 #[cfg(test)]
 mod docs_tests;
 mod help;
@@ -10,6 +11,7 @@ mod terraform;
 mod verify;
 mod wireguard;
 
+pub use dns::{DnsArgs, DnsCommand, RecordsFormat};
 pub use options::{BecomeOptions, ConnectionOptions, HostKeys, InventoryOptions, OutputOptions, Selection};
 pub use preflight::PreflightArgs;
 pub use rancher::{RancherArgs, RancherCommand, RancherImportArgs};
@@ -87,6 +89,9 @@ pub enum Command {
     /// Terraform: what runs in the clusters, planned, shown and applied.
     #[command(after_help = help::TERRAFORM)]
     Terraform(Box<TerraformArgs>),
+    /// The names of the installation.
+    #[command(after_help = help::DNS)]
+    Dns(DnsArgs),
     /// What earlier runs did, and what they still owe.
     #[command(after_help = help::HISTORY)]
     History(HistoryArgs),

@@ -2,8 +2,9 @@
 
 use super::{BecomeOptions, ConnectionOptions, Format, InventoryOptions, Selection, What};
 use clap::{Args, ValueEnum};
+use mosip_prov::names::parse_nameserver;
 use mosip_prov::preflight::{Area, PreflightOptions};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 /// What `preflight` takes.
 #[derive(Debug, Args)]
@@ -15,7 +16,7 @@ pub struct PreflightArgs {
     #[arg(long = "static")]
     pub fixed_only: bool,
     /// Ask this server for DNS records, ADDRESS or ADDRESS:PORT, in place of the system's resolver; may be repeated.
-    #[arg(long, value_name = "ADDRESS", value_parser = nameserver)]
+    #[arg(long, value_name = "ADDRESS", value_parser = parse_nameserver)]
     pub nameserver: Vec<SocketAddr>,
     /// Tell of certificates that end within so many days.
     #[arg(long, value_name = "N", default_value_t = 30)]
@@ -68,16 +69,6 @@ impl From<AreaName> for Area {
             AreaName::Keys => Self::Keys,
         }
     }
-}
-
-/// `192.0.2.1`, `192.0.2.1:5353`, `2001:db8::1`, `[2001:db8::1]:53`.
-fn nameserver(text: &str) -> Result<SocketAddr, String> {
-    let plain = text.trim_start_matches('[').trim_end_matches(']');
-    if let Ok(address) = plain.parse::<IpAddr>() {
-        return Ok(SocketAddr::new(address, 53));
-    }
-    text.parse()
-        .map_err(|_| "an address is wanted, with or without a port: 192.0.2.1, 192.0.2.1:5353".to_owned())
 }
 
 impl PreflightArgs {

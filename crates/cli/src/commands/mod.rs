@@ -1,5 +1,6 @@
 //! What each command does.
 
+pub mod dns;
 pub mod generated;
 pub mod history;
 pub mod inventory;

@@ -312,11 +312,9 @@ fn order_and_completeness_of_the_chain() {
         &found,
         &["out of order", r#""*.mosip.net", "Test Intermediate", "Test Root""#],
     );
-    // The leaf at the end: nginx would take the intermediate for it, so the key does not fit either.
-    let found = check_pair(&house.pair(&format!("{intermediate}{leaf}"), &key, &[]));
-    assert_eq!(found.len(), 2, "{}", messages(&found));
-    assert!(messages(&found).contains("out of order"), "{}", messages(&found));
-    assert!(messages(&found).contains("does not belong"), "{}", messages(&found));
+    // The leaf at the end: nginx would take the intermediate for it, so the key would not fit either.
+    let found = check_pair(&house.pair(&format!("{intermediate}{leaf}"), &key, &["api.mosip.net"]));
+    assert_one_error(&found, &["out of order", r#""*.mosip.net", "Test Intermediate""#]);
     // The link between leaf and root is missing.
     let found = check_pair(&house.pair(&format!("{leaf}{root}"), &key, &[]));
     assert_one_error(
@@ -368,7 +366,10 @@ fn files_that_are_no_such_thing() {
         messages(&found)
     );
     let cut: String = chain.lines().take(5).map(|l| format!("{l}\n")).collect();
-    assert_one_error(&check_pair(&house.pair(&cut, &key, &[])), &["damaged"]);
+    assert_one_error(
+        &check_pair(&house.pair(&cut, &key, &[])),
+        &["damaged", "begins in line 1 "],
+    );
     let no_der = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     let found = check_pair(&house.pair(no_der, &key, &[]));
     assert!(
@@ -380,6 +381,179 @@ fn files_that_are_no_such_thing() {
     assert_one_error(&check_pair(&house.pair(&chain, no_key, &[])), &["damaged"]);
     let ssh = "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n";
     assert_one_error(&check_pair(&house.pair(&chain, ssh, &[])), &["SSH key"]);
+}
+
+#[test]
+fn a_damaged_block_is_named_by_its_line() {
+    let house = House::new();
+    let (leaf, key) = house.leaf(&wildcard());
+    let lines = leaf.lines().count();
+    let bad = house.intermediate.pem().replacen("MII", "M*I", 1);
+    assert_one_error(
+        &check_pair(&house.pair(&(leaf + &bad), &key.serialize_pem(), &[])),
+        &[
+            "damaged",
+            &format!("begins in line {}", lines + 1),
+            &format!("fullchain.pem:{}", lines + 1),
+        ],
+    );
+}
+
+/// The level, check and message of each finding of [`look`].
+fn looked(pair: &CertificatePair, trusted: &str) -> Vec<String> {
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    let _ = fs::set_permissions(&pair.key, mode);
+    let found = look("nginx", pair, &Trusted::in_pem(trusted.as_bytes()));
+    let shown = |f: &Finding| format!("{:?} {} {}", f.level, f.check, f.message);
+    assert!(found.iter().all(|f| f.area == AREA && f.subject == "nginx"));
+    found.iter().map(shown).collect()
+}
+
+#[test]
+fn what_clients_make_of_a_chain() {
+    let house = House::new();
+    let (leaf, key) = house.leaf(&wildcard());
+    let (key, intermediate, root) = (key.serialize_pem(), house.intermediate.pem(), house.root.pem());
+    let other = CertifiedIssuer::self_signed(authority("Other Root"), KeyPair::generate().expect("key")).expect("root");
+    let look_at = |chain: String, trusted: &str| {
+        let found = looked(&house.pair(&chain, &key, &["api.mosip.net", "mosip.net"]), trusted);
+        assert_eq!(found.len(), 1, "{found:#?}");
+        found[0].clone()
+    };
+    let whole = format!("{leaf}{intermediate}");
+    assert_eq!(
+        look_at(whole.clone(), &root),
+        "Ok certificate \"*.mosip.net\", issued by \"Test Intermediate\", is good for all 2 names until 2027-01-01"
+    );
+    // An intermediate that is trusted itself is enough, and nothing is said where nobody is known.
+    assert!(look_at(whole.clone(), &intermediate).starts_with("Ok"));
+    assert!(look_at(whole.clone(), "").starts_with("Ok"));
+    let found = look_at(whole.clone(), &other.pem());
+    assert!(
+        found.starts_with("Warning unknown_authority") && found.contains("\"Test Root\""),
+        "{found}"
+    );
+    let found = look_at(format!("{whole}{root}"), &root);
+    assert!(
+        found.starts_with("Warning root") && found.contains("\"Test Root\""),
+        "{found}"
+    );
+    let found = look_at(format!("{whole}{root}"), &other.pem());
+    assert!(found.starts_with("Warning unknown_authority"), "{found}");
+    let found = look_at(leaf.clone(), &root);
+    assert!(
+        found.starts_with("Failure incomplete") && found.contains("\"Test Intermediate\""),
+        "{found}"
+    );
+    assert!(look_at(leaf.clone(), &intermediate).starts_with("Ok"));
+    assert!(look_at(leaf.clone(), "").starts_with("Warning incomplete"));
+    assert!(look_at(format!("{intermediate}{leaf}"), &root).starts_with("Failure order"));
+    assert!(look_at(format!("{leaf}{root}"), &root).starts_with("Failure chain"));
+}
+
+#[test]
+fn names_that_are_not_covered_are_one_finding() {
+    let house = House::new();
+    let (leaf, key) = house.leaf(&params("x", &["*.mosip.net"]));
+    let chain = leaf + &house.intermediate.pem();
+    let names = ["mosip.net", "a.obs.mosip.net", "b.obs.mosip.net", "api.mosip.net"];
+    let pair = house.pair(&chain, &key.serialize_pem(), &names);
+    let found = look(
+        "nginx",
+        &pair.clone().further(vec!["c.d.mosip.net".into()]),
+        &Trusted::default(),
+    );
+    let found: Vec<&Finding> = found.iter().filter(|f| f.check == "names").collect();
+    assert_eq!(found.len(), 1);
+    assert!(
+        found[0]
+            .message
+            .contains("mosip.net, a.obs.mosip.net, b.obs.mosip.net: it is issued for *.mosip.net")
+    );
+    assert!(
+        found[0]
+            .remedy
+            .as_deref()
+            .unwrap_or_default()
+            .contains("mosip.net and *.obs.mosip.net as well")
+    );
+    let pair = house
+        .pair(&chain, &key.serialize_pem(), &[])
+        .further(vec!["c.d.mosip.net".into()]);
+    let found = looked(&pair, &house.root.pem());
+    assert!(found.len() == 1 && found[0].starts_with("Warning names"), "{found:?}");
+}
+
+#[test]
+fn who_may_read_the_key() {
+    use std::os::unix::fs::PermissionsExt;
+    let house = House::new();
+    let (leaf, key) = house.leaf(&wildcard());
+    let pair = house.pair(&(leaf + &house.intermediate.pem()), &key.serialize_pem(), &[]);
+    for (mode, wanted) in [
+        (0o600, "Ok"),
+        (0o400, "Ok"),
+        (0o640, "Warning key_mode"),
+        (0o644, "Failure key_mode"),
+    ] {
+        fs::set_permissions(&pair.key, fs::Permissions::from_mode(mode)).expect("set");
+        let found = look("nginx", &pair, &Trusted::in_pem(house.root.pem().as_bytes()));
+        let shown = format!("{:?} {}", found[0].level, found[0].check);
+        assert!(found.len() == 1 && shown.starts_with(wanted), "{mode:o}: {found:?}");
+    }
+}
+
+#[test]
+fn what_is_too_weak_for_today() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let made = |bits: &str, digest: &str| {
+        let run = |args: &[&str]| {
+            let done = std::process::Command::new("openssl")
+                .args(args)
+                .current_dir(dir.path())
+                .output();
+            let done = done.expect("openssl is installed");
+            assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        };
+        let days = ["-days", "400"];
+        let ca = [
+            "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=Old",
+        ];
+        run(&[&ca[..], &days].concat());
+        let key = format!("rsa:{bits}");
+        run(&[
+            "req",
+            "-newkey",
+            &key,
+            "-nodes",
+            "-keyout",
+            "privkey.pem",
+            "-out",
+            "req.pem",
+            "-subj",
+            "/CN=old",
+        ]);
+        let sign = [
+            "x509",
+            "-req",
+            "-in",
+            "req.pem",
+            "-CA",
+            "ca.pem",
+            "-CAkey",
+            "ca.key",
+            "-CAcreateserial",
+            digest,
+        ];
+        run(&[&sign[..], &["-out", "leaf.pem"], &days].concat());
+        let read = |name: &str| fs::read_to_string(dir.path().join(name)).expect("there");
+        fs::write(dir.path().join("fullchain.pem"), read("leaf.pem") + &read("ca.pem")).expect("written");
+        let pair = CertificatePair::new(dir.path().join("fullchain.pem"), dir.path().join("privkey.pem"), vec![]);
+        check_pair(&pair)
+    };
+    assert_one_error(&made("1024", "-sha256"), &["\"old\" (1 of", "RSA key of 1024 bits"]);
+    assert_one_error(&made("2048", "-sha1"), &["\"old\" (1 of", "signed with SHA-1"]);
+    assert_eq!(messages(&made("2048", "-sha256")), "");
 }
 
 #[test]
