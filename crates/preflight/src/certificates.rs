@@ -68,16 +68,20 @@ pub const AREA: &str = "certificates";
 #[derive(Debug)]
 pub(crate) struct Issue {
     check: &'static str,
-    diagnostic: Diagnostic,
+    /// Boxed, since it is the error of many functions.
+    diagnostic: Box<Diagnostic>,
 }
 
 impl Issue {
     pub(crate) fn new(check: &'static str, diagnostic: Diagnostic) -> Self {
-        Self { check, diagnostic }
+        Self {
+            check,
+            diagnostic: Box::new(diagnostic),
+        }
     }
 
     fn finding(self, front: &str) -> Finding {
-        let Diagnostic { message, help, .. } = &self.diagnostic;
+        let Diagnostic { message, help, .. } = &*self.diagnostic;
         let help = help.clone().unwrap_or_default();
         match self.diagnostic.is_error() {
             true => Finding::failure(AREA, self.check, front, message, help),
@@ -102,7 +106,7 @@ pub fn check_pair(pair: &CertificatePair) -> Vec<Diagnostic> {
             }
         }
     }
-    found.into_iter().map(|issue| issue.diagnostic).collect()
+    found.into_iter().map(|issue| *issue.diagnostic).collect()
 }
 
 /// Looks at the certificate of `front` as an operator would before a deployment: all of [`check_pair`], names that are not
