@@ -11,6 +11,9 @@ use crate::{oracle, tidy};
 /// The crate whose tests may need hosts.
 const END_TO_END: &str = "mosip-prov-tests";
 
+/// The crate whose tests may need the real terraform.
+const TERRAFORM: &str = "mosip-prov-terraform";
+
 /// Counts of one or several runs.
 #[derive(Debug, Default, PartialEq)]
 struct Counts {
@@ -53,12 +56,17 @@ pub fn main(without_hosts: bool) -> Result<()> {
     let mut skipped = Vec::new();
     let mut broken = Vec::new();
 
-    let runs: [(&[&str], bool, bool); 2] = [
+    let terraform = sh::succeeds(&["terraform", "version"]);
+    if !terraform {
+        println!("terraform   left out: it is not on the PATH");
+    }
+    let runs: [(&[&str], bool, bool); 3] = [
         (
-            &["--workspace", "--exclude", END_TO_END],
+            &["--workspace", "--exclude", END_TO_END, "--exclude", TERRAFORM],
             ground.oracle.is_some(),
             false,
         ),
+        (&["-p", TERRAFORM], terraform, false),
         (&["-p", END_TO_END], ground.hosts, true),
     ];
     for (selection, with_ignored, serial) in runs {

@@ -414,9 +414,13 @@ impl Root {
         );
         let job = self.job(Phase::Apply, &program, args);
         let mut summary = Summary::default();
+        let mut spent = false;
         let mut collect = |event: TerraformEvent| {
-            if let TerraformEvent::Summary { counts, .. } = &event {
-                summary = *counts;
+            match &event {
+                TerraformEvent::Summary { counts, .. } => summary = *counts,
+                // From here on the plan is read and spent, whatever becomes of us.
+                TerraformEvent::Started { .. } if !std::mem::replace(&mut spent, true) => store::forget(saved),
+                _ => {}
             }
             on_event(event);
         };

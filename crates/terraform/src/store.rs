@@ -36,7 +36,7 @@ struct Description {
 /// The folder, while it is ours.
 pub(crate) struct Store {
     folder: PathBuf,
-    _lock: File,
+    lock: File,
 }
 
 fn failed<'a>(doing: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> TerraformError + 'a {
@@ -52,6 +52,13 @@ pub(crate) fn now() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |time| time.as_secs())
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        // Closing the file is not enough: a process that is being started at this moment may still hold a copy of it.
+        let _ = self.lock.unlock();
+    }
 }
 
 impl Store {
@@ -74,7 +81,7 @@ impl Store {
         match lock.try_lock() {
             Ok(()) => Ok(Self {
                 folder: folder.to_owned(),
-                _lock: lock,
+                lock,
             }),
             Err(TryLockError::WouldBlock) => Err(TerraformError::Busy {
                 folder: root.to_owned(),
