@@ -1,5 +1,6 @@
 //! The project's own chores: the testbed of real hosts, tests, checks of the house rules, release.
 
+mod bench;
 mod ci;
 mod demo;
 mod oracle;
@@ -46,6 +47,9 @@ enum Chore {
         #[arg(long)]
         release: bool,
     },
+    /// Measure how much time we add to what we drive
+    #[command(subcommand)]
+    Bench(bench::Subject),
     /// Build the static binary and check that it is one
     Release,
 }
@@ -57,6 +61,7 @@ fn main() -> ExitCode {
         Chore::Test { no_hosts } => test::main(no_hosts),
         Chore::Ci { no_hosts } => ci::main(no_hosts),
         Chore::Demo { release } => demo::main(release),
+        Chore::Bench(subject) => bench::main(subject),
         Chore::Release => release::main(),
     };
     match done {
