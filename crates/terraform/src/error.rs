@@ -53,7 +53,7 @@ pub enum TerraformError {
     #[error("the state is locked by {} since {} ({}, lock {})", lock.who, lock.created, lock.operation, lock.id)]
     Locked {
         /// Who holds the lock.
-        lock: LockInfo,
+        lock: Box<LockInfo>,
         /// The root's folder.
         folder: PathBuf,
     },
@@ -237,7 +237,7 @@ pub(crate) fn classify(
     let of = |parts: &[&str]| errors().find(|d| parts.iter().any(|part| d.summary.contains(part)));
     if let Some(found) = of(&["Error acquiring the state lock", "Error locking state"]) {
         return TerraformError::Locked {
-            lock: lock_info(&found.detail),
+            lock: Box::new(lock_info(&found.detail)),
             folder,
         };
     }

@@ -321,10 +321,8 @@ impl Reading {
                 }
                 progress.failed += 1;
             }
-            TerraformEvent::Diagnostic(found) => {
-                if self.diagnostics.len() < DIAGNOSTICS {
-                    self.diagnostics.push(found.clone());
-                }
+            TerraformEvent::Diagnostic(found) if self.diagnostics.len() < DIAGNOSTICS => {
+                self.diagnostics.push(found.clone());
             }
             _ => {}
         }

@@ -298,7 +298,7 @@ impl Root {
             args.push("-destroy".into());
         }
         let mut out = OsString::from("-out=");
-        out.push(&std::path::absolute(&saved.file).unwrap_or_else(|_| saved.file.clone()));
+        out.push(std::path::absolute(&saved.file).unwrap_or_else(|_| saved.file.clone()));
         args.push(out);
         let job = self.job(Phase::Plan, program, args);
         let mut plan = Plan {

@@ -1,3 +1,5 @@
+//! Files of values: what is read, what is written, and that nothing else changes.
+
 use super::*;
 
 fn read(text: &str) -> Tfvars {
