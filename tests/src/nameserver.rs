@@ -71,7 +71,8 @@ fn launch(ip: IpAddr, zone_text: &str) -> Nameserver {
     write(&dir.join("zone.db"), format!("{head}{zone_text}"));
     // A profile of AppArmor holds for the path of the distribution's binary, and keeps it out of folders such as ours.
     let program = dir.join("named");
-    std::fs::copy(on_path("named", "bind9"), &program).expect("named can be copied");
+    // By another process: a file that this one writes cannot be started while another thread's child holds it open.
+    crate::stdout(Command::new("cp").arg(on_path("named", "bind9")).arg(&program));
     let mut folder = folder;
     for attempt in 1.. {
         let address = SocketAddr::new(ip, free_port(ip));

@@ -111,8 +111,10 @@ fn remedy_of(error: &AskError) -> &'static str {
 /// The one finding when not a single name is there.
 fn nothing_there(seen: &Seen<'_>) -> Option<Finding> {
     let missing = |record: &Record| {
+        // The head of a zone is always there.
+        let nothing = |end: &End| *end == End::Missing || (*end == End::Empty && record.name == seen.site.domain);
         let way = seen.ways.get(&record.name);
-        way.is_some_and(|way| way.end == End::Missing && way.steps.is_empty())
+        way.is_some_and(|way| nothing(&way.end) && way.steps.is_empty())
     };
     if seen.records.len() < 2 || !seen.records.iter().all(missing) {
         return None;
@@ -121,7 +123,7 @@ fn nothing_there(seen: &Seen<'_>) -> Option<Finding> {
         AREA,
         "zone",
         &seen.site.domain,
-        format!("none of the {} names exists (NXDOMAIN)", seen.records.len()),
+        format!("none of the {} names has a record", seen.records.len()),
         "create the records that `mosip-prov dns records --format zone` prints; when they were created just now, ask the \
          zone's own nameserver with --nameserver",
     ))

@@ -173,6 +173,10 @@ fn nothing_at_all_is_one_finding() {
         way.end = End::Missing;
     }
     world.only("failure zone mosip.test", &["none of the 19 names", "--format zone"]);
+    // A zone that is there and empty.
+    world
+        .set("@", way(&[], End::Empty))
+        .only("failure zone mosip.test", &["none of the 19 names"]);
 }
 
 #[test]
