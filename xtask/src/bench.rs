@@ -122,6 +122,16 @@ fn terraform(program: &Path, count: usize, pairs: usize) -> Result<f64> {
     println!("terraform, {count} resources, {pairs} pairs, milliseconds of plan, apply and destroy:");
     println!("  by hand     {}", list(&a));
     println!("  mosip-prov  {}", list(&b));
+    let mut pairs: Vec<f64> = a
+        .iter()
+        .zip(&b)
+        .map(|(a, b)| b.as_secs_f64() / a.as_secs_f64())
+        .collect();
+    pairs.sort_by(f64::total_cmp);
+    println!(
+        "  pairs       median of their ratios {:.3}",
+        pairs.get(pairs.len() / 2).unwrap_or(&1.0)
+    );
     println!(
         "  medians     {} by hand, {} mosip-prov, ratio {ratio:.3}",
         median(&a).as_millis(),
