@@ -12,6 +12,9 @@ use std::sync::Arc;
 const INI: &str = "[physical_vms]\nvm1 ansible_host=10.0.0.1\nvm2 ansible_host=10.0.0.2\nspare ansible_host=10.0.0.3\n
 [control_plane_nodes]\ncontrol-1 physical_vm=vm2\n[etcd_nodes]\netcd-1 physical_vm=vm2\n[worker_nodes]\nworker-1 physical_vm=vm1\n";
 
+/// The same machines, and nothing that says what stands on them.
+const NO_NODES: &str = "[physical_vms]\nvm1 ansible_host=10.0.0.1\n";
+
 fn prepared(more: &str) -> Result<Vec<String>, String> {
     with_tasks(more, |tasks| {
         tasks
@@ -23,9 +26,13 @@ fn prepared(more: &str) -> Result<Vec<String>, String> {
 
 /// What `see` makes of the role's tasks.
 fn with_tasks<T>(more: &str, see: impl Fn(&[Task]) -> T) -> Result<T, String> {
+    of_inventory(&format!("{INI}{more}"), see)
+}
+
+fn of_inventory<T>(ini: &str, see: impl Fn(&[Task]) -> T) -> Result<T, String> {
     let dir = tempfile::tempdir().expect("a folder");
     let path = dir.path().join("hosts.ini");
-    std::fs::write(&path, format!("{INI}{more}")).expect("written");
+    std::fs::write(&path, ini).expect("written");
     let loaded = load(&LoadOptions {
         sources: vec![path.to_string_lossy().into_owned()],
         ..LoadOptions::default()
@@ -81,16 +88,32 @@ fn each_variable_leads_to_the_kubeconfig() {
 #[test]
 fn every_machine_that_carries_a_node_is_waited_for() {
     let reason = decided("vm1").expect_err("one is missing");
-    assert_eq!(reason, "vm2 is missing");
+    assert_eq!(reason, "vm2: it is not in the cluster; it has vm1");
     // The spare machine carries none.
     assert_eq!(decided("vm1 vm2").expect("ready"), "all 2 nodes are ready");
 }
 
+#[test]
+fn without_nodes_in_the_inventory_those_of_the_cluster_are_looked_at() {
+    let reason = decided_for(NO_NODES, "vm1 vm2").expect("ready");
+    assert!(
+        reason.starts_with("all 2 nodes are ready; nodes: the inventory places no node"),
+        "{reason}"
+    );
+    let reason = decided_for(NO_NODES, "").expect_err("there is none");
+    assert!(reason.contains("the cluster has no node"), "{reason}");
+}
+
 /// What the first task concludes from a cluster with these nodes.
 fn decided(nodes: &str) -> Result<String, String> {
-    let task = with_tasks("", |tasks| tasks[0].clone()).expect("ready");
+    decided_for(INI, nodes)
+}
+
+fn decided_for(ini: &str, nodes: &str) -> Result<String, String> {
+    let task = of_inventory(ini, |tasks| tasks[0].clone()).expect("ready");
     let items: Vec<serde_json::Value> = nodes
         .split(' ')
+        .filter(|name| !name.is_empty())
         .map(|name| {
             serde_json::json!({
                 "metadata": {"name": name}, "status": {"conditions": [{"type": "Ready", "status": "True"}]}

@@ -89,6 +89,22 @@ impl Look {
             .into()
     }
 
+    /// The question about nodes alone.
+    fn questions_of_nodes(&self) -> Vec<Question> {
+        vec![self.nodes.question()]
+    }
+
+    /// What was answered to it; of all else there is nothing.
+    fn read_nodes(&self, answers: &Answers) -> Result<Looked, AskError> {
+        let nothing = Reply::Objects(serde_json::json!({"items": []}));
+        Ok(Looked {
+            nodes: answers.get(&self.nodes)?,
+            pods: nothing.clone(),
+            workloads: nothing.clone(),
+            events: nothing,
+        })
+    }
+
     /// What was answered to them.
     ///
     /// # Errors

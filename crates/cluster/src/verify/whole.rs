@@ -51,11 +51,17 @@ impl Resource for Whole {
     }
 
     fn questions(&self) -> Vec<Question> {
-        self.look.questions()
+        match self.part {
+            Part::Nodes => self.look.questions_of_nodes(),
+            Part::Running => self.look.questions(),
+        }
     }
 
     fn decide(&self, answers: &Answers) -> Result<Decision, DecideError> {
-        let looked = self.look.read(answers)?;
+        let looked = match self.part {
+            Part::Nodes => self.look.read_nodes(answers)?,
+            Part::Running => self.look.read(answers)?,
+        };
         let expected = Expected::nodes(self.nodes.iter().cloned());
         let mut found = judge(&looked, &expected, self.look.kubeconfig());
         found.retain(|finding| self.counts(finding));

@@ -128,6 +128,11 @@ fn stand_in(inner: &mut Inner, request: &Request, path: &str) -> Result<Reply, R
     match (request.method.as_str(), path) {
         ("POST", "heartbeat") => Ok(Reply::Json(200, kubelet::heard(inner, &body(request)?)?)),
         ("GET", "state") => Ok(Reply::Json(200, inner.snapshot())),
+        ("PUT", "state") => {
+            let restored = inner.restore(&body(request)?);
+            restored.map_err(|error| Refusal::bad(error.to_string()))?;
+            Ok(Reply::Json(200, success()))
+        }
         ("GET", "settings") => Ok(Reply::Json(200, inner.raw_settings().clone())),
         ("PUT", "settings") => {
             let settings = body(request)?;

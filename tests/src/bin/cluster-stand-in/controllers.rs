@@ -20,13 +20,15 @@ pub fn run(store: &Store) {
     loop {
         {
             let mut inner = store.lock();
-            if started.elapsed() > SILENCE {
-                nodes(&mut inner);
+            if !inner.settings().frozen {
+                if started.elapsed() > SILENCE {
+                    nodes(&mut inner);
+                }
+                definitions(&mut inner);
+                istio::control(&mut inner);
+                pods::control(&mut inner);
+                namespaces(&mut inner);
             }
-            definitions(&mut inner);
-            istio::control(&mut inner);
-            pods::control(&mut inner);
-            namespaces(&mut inner);
         }
         if let Err(error) = store.save() {
             eprintln!("the state cannot be saved: {error}");

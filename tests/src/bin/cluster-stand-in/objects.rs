@@ -47,7 +47,7 @@ impl Resource {
 }
 
 /// Group, version, plural, kind, whether namespaced, short name.
-const BUILTIN: [(&str, &str, &str, &str, bool, &str); 22] = [
+const BUILTIN: [(&str, &str, &str, &str, bool, &str); 23] = [
     ("", "v1", "namespaces", "Namespace", false, "ns"),
     ("", "v1", "nodes", "Node", false, "no"),
     ("", "v1", "pods", "Pod", true, "po"),
@@ -56,6 +56,7 @@ const BUILTIN: [(&str, &str, &str, &str, bool, &str); 22] = [
     ("", "v1", "services", "Service", true, "svc"),
     ("", "v1", "serviceaccounts", "ServiceAccount", true, "sa"),
     ("", "v1", "events", "Event", true, "ev"),
+    ("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim", true, "pvc"),
     ("apps", "v1", "deployments", "Deployment", true, "deploy"),
     ("apps", "v1", "daemonsets", "DaemonSet", true, "ds"),
     ("apps", "v1", "replicasets", "ReplicaSet", true, "rs"),

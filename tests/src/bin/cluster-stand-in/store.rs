@@ -38,6 +38,8 @@ pub struct Settings {
     pub stuck_pods: Vec<String>,
     /// How long a CustomResourceDefinition takes until it is established.
     pub definition_delay: Duration,
+    /// Nothing happens by itself: objects stay as a test has put them.
+    pub frozen: bool,
 }
 
 impl Settings {
@@ -53,6 +55,7 @@ impl Settings {
             not_ready_nodes: list("not_ready_nodes"),
             stuck_pods: list("stuck_pods"),
             definition_delay: delay("definition_delay_ms", 500),
+            frozen: json["frozen"] == true,
         }
     }
 }
