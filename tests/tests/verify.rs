@@ -212,10 +212,16 @@ fn every_situation_is_told_apart_through_the_real_kubectl() {
         DEPLOYMENT,
         &format!(
             "cd {FOLDER} && sed s/16443/16444/ kubeconfig >elsewhere && \
-             sed -E '/client-(certificate|key)-data/d' kubeconfig >nobody && chown ubuntu: elsewhere nobody"
+             sed -E '/client-(certificate|key)-data/d' kubeconfig >nobody && \
+             sed -E 's/client-certificate-data:.*/token: unknown/; /client-key-data/d' kubeconfig >unknown && \
+             chown ubuntu: elsewhere nobody unknown"
         ),
     );
-    for (file, check) in [("elsewhere", "api_unreachable"), ("nobody", "unauthorized")] {
+    for (file, check) in [
+        ("elsewhere", "api_unreachable"),
+        ("nobody", "unauthorized"),
+        ("unknown", "unauthorized"),
+    ] {
         let ran = verify(&program, &three, &format!("{FOLDER}/{file}"), &once).expect(2);
         let found = remarks(&ran);
         assert_eq!((found.len(), &found[0]["check"]), (1, &json!(check)), "{}", ran.shown());

@@ -49,6 +49,12 @@ pub(super) fn trouble(reply: &Reply, kubeconfig: &str) -> Option<Finding> {
             format!("the API does not answer: {}", last(text)),
             format!("see that the control-plane nodes run and that port 6443 is open from the deployment node: {by_hand}"),
         ),
+        // Without any credentials kubectl asks for a name, and finds nobody to ask.
+        Reply::Refused(text) if text.contains("Please enter Username") || text.trim().ends_with("EOF") => failure(
+            "unauthorized",
+            "the kubeconfig has no credentials of a user".into(),
+            "run the cluster's playbook again, which writes the kubeconfig".into(),
+        ),
         Reply::Refused(text) if text.contains("orbidden") => failure(
             "forbidden",
             format!("the user of the kubeconfig may not look: {}", last(text)),

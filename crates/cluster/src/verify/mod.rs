@@ -222,7 +222,7 @@ pub fn judge(looked: &Looked, expected: &Expected, kubeconfig: &str) -> Vec<Find
     };
     for reply in [&looked.nodes, &looked.pods, &looked.workloads] {
         if let Some(finding) = api::trouble(reply, kubeconfig)
-            && !found.contains(&finding)
+            && !found.iter().any(|one: &Finding| one.check == finding.check)
         {
             found.push(finding);
         }
