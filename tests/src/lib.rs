@@ -8,6 +8,7 @@ pub mod certificates;
 pub mod cluster;
 pub mod curl;
 pub mod nameserver;
+pub mod pebble;
 pub mod picture;
 pub mod program;
 pub mod proxy;

@@ -38,6 +38,9 @@ const NAMESERVER: [crate::packages::Need; 4] = [
     ("dig", "bind9-dnsutils"),
 ];
 
+/// What tests of certificates start: certbot, and an authority.
+const AUTHORITY: [crate::packages::Need; 2] = [("certbot", "certbot"), ("pebble", "pebble")];
+
 /// What the tests are given.
 struct Ground {
     cargo: std::ffi::OsString,
@@ -147,6 +150,7 @@ fn prepare(without_hosts: bool) -> Result<Ground> {
     } else {
         testbed::main(testbed::Action::Up)?;
         crate::packages::ensure_without_service(&NAMESERVER, "named")?;
+        crate::packages::ensure(&AUTHORITY)?;
         true
     };
     let oracle = match oracle::ensure() {

@@ -9,6 +9,7 @@ mod output;
 mod peer_files;
 mod prompt;
 mod qr;
+mod question;
 mod repeat;
 mod session;
 mod show;
@@ -36,6 +37,8 @@ fn main() -> ExitCode {
         Command::Wireguard(args) => commands::wireguard::wireguard(args, &look),
         Command::Rancher(args) => commands::rancher::rancher(args, &look),
         Command::Terraform(args) => commands::terraform::terraform(args, &look),
+        Command::Certificates(args) => commands::certificates::certificates(args, &look),
+        Command::Init(args) => commands::init::init(args, &look),
         Command::History(args) => commands::history::history(args, &look),
         Command::Playbooks => commands::listing::playbooks(&look),
         Command::Tasks(args) => commands::listing::tasks(args, &look),

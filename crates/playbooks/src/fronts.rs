@@ -8,6 +8,7 @@ use mosip_prov_inventory::yaml;
 use mosip_prov_preflight::CertificatePair;
 use mosip_prov_preflight::dns::records::{Front, Observation, Site, front_names};
 use std::net::IpAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The variable with the address that the internet reaches.
@@ -26,6 +27,19 @@ pub struct CertificateOf {
     pub front: &'static str,
     /// Its files and the names they must be good for, or why there are none.
     pub pair: Result<CertificatePair, Diagnostic>,
+}
+
+/// The names of a front.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamesOf {
+    /// Its group: `nginx` or `nginx_obs`.
+    pub front: &'static str,
+    /// The domain of the installation, as this front knows it.
+    pub domain: Option<String>,
+    /// Names that its certificate must cover.
+    pub required: Vec<String>,
+    /// Names that it should cover.
+    pub further: Vec<String>,
 }
 
 impl<'a> Fronts<'a> {
@@ -90,24 +104,42 @@ impl<'a> Fronts<'a> {
     /// The certificate of each front that has a host: where its files lie, and which names they must be good for. What is
     /// wrong with the names goes into `problems`.
     pub fn certificates(&self, problems: &mut Diagnostics) -> Vec<CertificateOf> {
-        let mut found = Vec::new();
-        let mut add = |front: &'static str, required: Vec<String>, further: Vec<String>| {
-            let files = CertificateFiles::find(front, self.inventory.base_dir());
-            let pair = files.map(|f| CertificatePair::new(f.certificate, f.key, required).further(further));
-            found.push(CertificateOf { front, pair });
+        let with_files = |names: NamesOf| {
+            let files = CertificateFiles::find(names.front, self.inventory.base_dir());
+            CertificateOf {
+                front: names.front,
+                pair: files.map(|f| CertificatePair::new(f.certificate, f.key, names.required).further(names.further)),
+            }
         };
+        self.names(problems).into_iter().map(with_files).collect()
+    }
+
+    /// The names of each front that has a host, whether or not it has a certificate. What is wrong with them goes into
+    /// `problems`.
+    pub fn names(&self, problems: &mut Diagnostics) -> Vec<NamesOf> {
+        let mut found = Vec::new();
         if let Some(vars) = self.host("nginx", role_nginx::DEFAULTS, problems) {
             let mut reader = Reader::new(&vars, problems);
             if let Some(domain) = reader.domain("mosip_domain", "all names nginx serves are made from it") {
                 let public = reader.server_names("nginx_public_domain_names");
                 let (required, further) = front_names(&domain, &public);
-                add("nginx", required, further);
+                found.push(NamesOf {
+                    front: "nginx",
+                    domain: Some(domain),
+                    required,
+                    further,
+                });
             }
         }
         if let Some(vars) = self.host("nginx_obs", role_nginx_obs::DEFAULTS, problems) {
             let domain = Reader::new(&vars, problems).text("mosip_domain");
-            let names = observation_names(&vars, domain.as_deref(), problems);
-            add("nginx_obs", names, Vec::new());
+            let required = observation_names(&vars, domain.as_deref(), problems);
+            found.push(NamesOf {
+                front: "nginx_obs",
+                domain,
+                required,
+                further: Vec::new(),
+            });
         }
         found
     }
@@ -202,13 +234,20 @@ fn public_address(vars: &HostVars, problems: &mut Diagnostics) -> Option<IpAddr>
     }
 }
 
+/// The folder where `front` looks for its certificate: the one that has it, else the one beside the inventory in
+/// `base_dir`.
+pub fn folder_of(front: &str, base_dir: &Path) -> PathBuf {
+    let found = CertificateFiles::find(front, Some(base_dir)).ok();
+    let folder = found.and_then(|files| files.certificate.parent().map(Path::to_owned));
+    folder.unwrap_or_else(|| base_dir.join("files").join(front))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use indexmap::IndexMap;
     use mosip_prov_inventory::{LoadOptions, load};
     use mosip_prov_preflight::dns::records;
-    use std::path::Path;
 
     const HOSTS: &str = "[nginx]\nfront ansible_host=10.1.0.31\n[nginx_obs]\nobs ansible_host=10.1.0.32\n";
     const VARS: &str = "mosip_domain: mosip.test\nmosip_public_ip: 203.0.113.31\n";

@@ -21,6 +21,7 @@
 //! ```
 
 mod asking;
+pub mod certificates;
 mod connector;
 pub mod names;
 pub mod peers;
@@ -52,6 +53,7 @@ pub use mosip_prov_engine::{
     RunReport, Serial, Task, TaskResult, prepared, sanitize,
 };
 pub use mosip_prov_events as events;
+pub use mosip_prov_init as init;
 pub use mosip_prov_inventory as inventory;
 pub use mosip_prov_playbooks as playbooks;
 pub use mosip_prov_resources as resources;

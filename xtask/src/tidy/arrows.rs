@@ -73,6 +73,14 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "mosip-prov-events",
         ],
     ),
+    (
+        "mosip-prov-certificates",
+        &["mosip-prov-inventory", "mosip-prov-preflight"],
+    ),
+    (
+        "mosip-prov-init",
+        &["mosip-prov-inventory", "mosip-prov-preflight", "mosip-prov-terraform"],
+    ),
     ("mosip-prov-report", &["mosip-prov-events"]),
     (
         "mosip-prov-playbooks",
@@ -101,6 +109,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "mosip-prov-cluster",
             "mosip-prov-terraform",
             "mosip-prov-rancher",
+            "mosip-prov-certificates",
+            "mosip-prov-init",
             "mosip-prov-preflight",
             "mosip-prov-engine",
             "mosip-prov-inventory",

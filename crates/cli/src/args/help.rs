@@ -177,6 +177,47 @@ Examples:
 
 Values in terraform.tfvars are compared with the inventory first; missing ones are written. A plan that destroys or replaces
 anything needs --allow-destroy. Ctrl-C is passed on to terraform, which is waited for.";
+/// Under `certificates`.
+pub const CERTIFICATES: &str = "\
+Examples:
+  mosip-prov certificates install ~/certs -i rancher.ini      from a folder with fullchain.pem and privkey.pem
+  mosip-prov certificates request -i rancher.ini              have one issued, by way of certbot
+  mosip-prov certificates renew -i rancher.ini                when it ends soon
+
+See docs/certificates.md.";
+
+/// Under `certificates install`.
+pub const CERTIFICATES_INSTALL: &str = "\
+Examples:
+  mosip-prov certificates install ~/certs -i rancher.ini
+  mosip-prov certificates install /etc/letsencrypt/live/obs.example.org --front nginx_obs -i rancher.ini
+
+Nothing is placed unless the pair is whole, fits, is in time and covers the names of a front. No host is connected to.";
+
+/// Under `certificates request`.
+pub const CERTIFICATES_REQUEST: &str = "\
+Examples:
+  mosip-prov certificates request -i rancher.ini --email admin@example.org --agree-tos
+  mosip-prov certificates request -i rancher.ini --auth-hook ./create-record.sh --cleanup-hook ./remove-record.sh
+
+The records to create are shown, and waited for at the zone's own nameservers. No host is connected to.";
+
+/// Under `certificates renew`.
+pub const CERTIFICATES_RENEW: &str = "\
+Examples:
+  mosip-prov certificates renew -i rancher.ini
+  mosip-prov certificates renew -i rancher.ini --days 45 --no-deploy
+
+With a certificate that is good for longer than --days nothing is done, so that it can be called every day.";
+
+/// Under `init`.
+pub const INIT: &str = "\
+Examples:
+  mosip-prov init                                       asks on the terminal, writes inventory/ and terraform/ here
+  mosip-prov init site --answers answers.yml
+  mosip-prov init --from-terraform ../infrastructure --domain mosip.example.org
+
+All that is wrong is told before anything is written. Files that hold something else are left as they are, unless --force.";
 
 /// Under `history`.
 pub const HISTORY: &str = "\

@@ -1,9 +1,11 @@
 //! The command line. Flags have the names and meanings they have with Ansible, because the operators' fingers know them.
 
+mod certificates;
 mod dns;
 #[cfg(test)]
 mod docs_tests;
 mod help;
+mod init;
 mod options;
 mod preflight;
 mod rancher;
@@ -11,7 +13,11 @@ mod terraform;
 mod verify;
 mod wireguard;
 
+pub use certificates::{
+    AuthorityOptions, CertificatesArgs, CertificatesCommand, FrontName, HookKind, InstallArgs, RenewArgs, RequestArgs,
+};
 pub use dns::{DnsArgs, DnsCommand, RecordsFormat};
+pub use init::{Fields, InitArgs};
 pub use options::{BecomeOptions, ConnectionOptions, HostKeys, InventoryOptions, OutputOptions, Selection};
 pub use preflight::PreflightArgs;
 pub use rancher::{RancherArgs, RancherCommand, RancherImportArgs};
@@ -92,6 +98,12 @@ pub enum Command {
     /// The names of the installation.
     #[command(after_help = help::DNS)]
     Dns(DnsArgs),
+    /// The certificates of the fronts: check and place, request, renew.
+    #[command(after_help = help::CERTIFICATES)]
+    Certificates(CertificatesArgs),
+    /// Write a first inventory, from answers: asked for, or given.
+    #[command(after_help = help::INIT)]
+    Init(Box<InitArgs>),
     /// What earlier runs did, and what they still owe.
     #[command(after_help = help::HISTORY)]
     History(HistoryArgs),

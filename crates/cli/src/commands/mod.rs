@@ -1,8 +1,10 @@
 //! What each command does.
 
+pub mod certificates;
 pub mod dns;
 pub mod generated;
 pub mod history;
+pub mod init;
 pub mod inventory;
 pub mod listing;
 pub mod preflight;
