@@ -2,6 +2,8 @@
 
 use mosip_prov_events::Finding;
 use mosip_prov_inventory::diagnostic::Location;
+use mosip_prov_resources::probe::command::AskCommand;
+use mosip_prov_resources::shell::quote;
 use mosip_prov_transport::check_key_file;
 use mosip_prov_transport::error::KeyFileError;
 use std::path::{Path, PathBuf};
@@ -121,6 +123,80 @@ pub fn none(machines: &[String], agent: bool, password: bool) -> Finding {
     )
 }
 
+/// The key that RKE uses, on the deployment node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RkeKey {
+    node: String,
+    path: String,
+}
+
+impl RkeKey {
+    /// The key at `path`, absolute or beginning with `~/`, of the machine `node`.
+    pub fn new(node: impl Into<String>, path: impl Into<String>) -> Self {
+        Self {
+            node: node.into(),
+            path: path.into(),
+        }
+    }
+
+    /// Its path, as it is written.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The question, asked as the login user. Nothing of the key is told. An OpenSSH key without passphrase begins with the
+    /// name of its cipher, `none` (PROTOCOL.key of OpenSSH).
+    pub fn ask(&self) -> AskCommand {
+        let word = match self.path.strip_prefix("~/") {
+            Some(rest) => format!("\"$HOME\"/{}", quote(rest)),
+            None => quote(&self.path).into_owned(),
+        };
+        AskCommand(format!(
+            "k={word}\n[ -e \"$k\" ] || exit 1\n[ -f \"$k\" ] || exit 2\n[ -r \"$k\" ] || exit 3\n\
+             grep -q 'PRIVATE KEY' \"$k\" || exit 4\nstat -L -c %a \"$k\"\n\
+             if grep -q ENCRYPTED \"$k\"; then echo locked\n\
+             elif grep -q 'BEGIN OPENSSH' \"$k\" && ! grep -q '^b3BlbnNzaC1rZXktdjEAAAAABG5vbmU' \"$k\"; then echo locked\n\
+             else echo open; fi"
+        ))
+    }
+
+    /// What follows from the answer.
+    pub fn judge(&self, status: i32, output: &str) -> Finding {
+        let Self { node, path } = self;
+        let subject = format!("{node}:{path}");
+        let fails = |check: &str, what: String, remedy: String| Finding::failure(AREA, check, &subject, what, remedy);
+        let copy = format!("copy the key that the nodes accept to {path} there, with mode 0600, or set ssh_key_path");
+        let what = match status {
+            0 => None,
+            1 => Some(("key_missing", "is not there")),
+            2 => Some(("key_unusable", "is not a file")),
+            3 => Some(("key_unreadable", "cannot be read by the user who runs rke")),
+            _ => Some(("key_unusable", "is not a private key")),
+        };
+        if let Some((check, what)) = what {
+            return fails(check, format!("the key that RKE reaches the nodes by {what}"), copy);
+        }
+        let mut lines = output.lines();
+        let mode = lines
+            .next()
+            .and_then(|line| u32::from_str_radix(line.trim(), 8).ok())
+            .unwrap_or(0);
+        if mode & 0o077 != 0 {
+            let what = format!("its mode is {mode:04o}, so that others can read it, and ssh refuses it");
+            return fails("key_mode", what, format!("chmod 600 {path}"));
+        }
+        if lines.next() == Some("locked") {
+            let what = "it is encrypted, and RKE cannot use it".to_owned();
+            return fails(
+                "key_encrypted",
+                what,
+                format!("ssh-keygen -p -N '' -f {path}, or make a key of its own"),
+            );
+        }
+        Finding::ok(AREA, "key", subject, "RKE reaches the nodes by it")
+    }
+}
+
 fn whose(machines: &[String]) -> String {
     match machines {
         [] => "no machines".into(),
@@ -196,6 +272,31 @@ mod tests {
             "key_encrypted",
             true,
             "RKE cannot use it",
+        );
+    }
+
+    #[test]
+    fn the_key_of_rke_is_looked_at_where_it_is() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = pair(folder.path(), "");
+        let look = |path: &Path| {
+            let key = RkeKey::new("deployment-node", path.to_string_lossy());
+            let done = Command::new("sh").args(["-c", &key.ask().0]).output().expect("sh");
+            let found = key.judge(done.status.code().unwrap_or(-1), &String::from_utf8_lossy(&done.stdout));
+            (found.level, found.check)
+        };
+        assert_eq!(look(&path), (Level::Ok, "key".into()));
+        assert_eq!(
+            look(&folder.path().join("none")),
+            (Level::Failure, "key_missing".into())
+        );
+        assert_eq!(look(folder.path()), (Level::Failure, "key_unusable".into()));
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).expect("set");
+        assert_eq!(look(&path), (Level::Failure, "key_mode".into()));
+        let other = tempfile::tempdir().expect("a folder");
+        assert_eq!(
+            look(&pair(other.path(), "secret")),
+            (Level::Failure, "key_encrypted".into())
         );
     }
 

@@ -13,13 +13,16 @@ pub mod guide;
 pub mod hosts;
 pub mod https;
 pub mod keys;
+pub mod mtu;
 pub mod paths;
 pub mod ports;
 pub mod private_key;
 pub mod ranges;
 pub mod room;
+pub mod routing;
 pub mod server_names;
 pub mod ssh_keys;
+pub mod ways;
 
 pub use certificates::{CertificatePair, check_pair};
 pub use paths::expand_tilde;

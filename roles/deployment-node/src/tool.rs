@@ -236,6 +236,20 @@ impl Tool {
         }
     }
 
+    /// Whether it is there in a version that will do, from the answer to [`Tool::ask`]: where it is and what it says.
+    ///
+    /// # Errors
+    /// It is missing or of a wrong version; the error says what to do.
+    pub fn look(&self, answers: &Answers) -> Result<String, DecideError> {
+        match self.found(answers)? {
+            Found::Right(reason) => Ok(reason),
+            Found::Missing(what) => Err(DecideError::impossible_help(
+                what,
+                format!("`mosip-prov run deployment-node` brings it {}", self.from),
+            )),
+        }
+    }
+
     fn installer(&self) -> Option<&dyn Resource> {
         match &self.install {
             Install::Fetch(download) => Some(download),

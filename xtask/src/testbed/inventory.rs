@@ -171,6 +171,10 @@ docker_overlay2_override_kernel_check: false
 docker_daemon_config: {{ ulimit_nofile: 16384, ulimit_nproc: 16384 }}
 disable_swap: true
 
+# All hosts share this machine, which is none of the guide's sizes
+check_min_vcpus: 1
+check_min_memory: 2
+check_min_disk: 8
 # What is free on this machine's disk is free on every host, all at once
 check_min_free_disk: 64
 "

@@ -15,8 +15,11 @@ use std::path::{Path, PathBuf};
 const KEY: [&str; 2] = ["ansible_ssh_private_key_file", "ansible_private_key_file"];
 const PASSWORD: [&str; 3] = ["ansible_password", "ansible_ssh_pass", "ansible_ssh_password"];
 
-/// What the keys are like, and the machines that cannot be reached by theirs.
-pub(super) fn check(provisioner: &Provisioner, problems: &mut Diagnostics) -> (Vec<Finding>, BTreeSet<String>) {
+/// What the keys are like, their files, and the machines that cannot be reached by theirs.
+pub(super) fn check(
+    provisioner: &Provisioner,
+    problems: &mut Diagnostics,
+) -> (Vec<Finding>, Vec<PathBuf>, BTreeSet<String>) {
     let inventory = provisioner.inventory();
     let settings = &provisioner.settings;
     let limit = match settings.limit.as_deref().map(|limit| (limit, inventory.select(limit))) {
@@ -89,7 +92,7 @@ pub(super) fn check(provisioner: &Provisioner, problems: &mut Diagnostics) -> (V
         let agent = std::env::var_os("SSH_AUTH_SOCK").is_some_and(|socket| Path::new(&socket).exists());
         found.push(keys::none(&keyless, agent, password));
     }
-    (found, unusable)
+    (found, uses.into_keys().collect(), unusable)
 }
 
 fn home() -> Option<PathBuf> {

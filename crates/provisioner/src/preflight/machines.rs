@@ -1,6 +1,7 @@
 //! What the machines say of themselves, asked in two exchanges each, all at once; each goes on at its own pace.
 
 use super::fleet::with_defaults;
+use super::tools::{self, Tools};
 use super::{Area, Listener, PreflightOptions, Progress, UNREACHABLE};
 use crate::{InputErrors, Provisioner, Ready};
 use futures::StreamExt as _;
@@ -10,15 +11,19 @@ use mosip_prov_inventory::diagnostic::{Diagnostic, Diagnostics};
 use mosip_prov_preflight::fleet::{Duty, Fleet, GROUPS, Machine};
 use mosip_prov_preflight::guide::{Size, size_for};
 use mosip_prov_preflight::hosts::{self, Offset};
+use mosip_prov_preflight::keys::RkeKey;
 use mosip_prov_preflight::ports::{self, CLUSTER_FOLDERS};
 use mosip_prov_preflight::ranges::{self, Route};
 use mosip_prov_preflight::room::Disk;
+use mosip_prov_preflight::ways::{self, Way};
+use mosip_prov_preflight::{mtu, paths, routing};
 use mosip_prov_resources::probe::command::AskCommand;
 use mosip_prov_resources::probe::file::{FileAsk, FileState};
-use mosip_prov_resources::{AskFacts, Facts, ask_lock_holder};
+use mosip_prov_resources::{AskFacts, Facts, Network, ask_lock_holder};
 use mosip_prov_transport::{Connector, Prompt, TransportError};
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::SystemTime;
@@ -27,6 +32,10 @@ use std::time::SystemTime;
 const CLOCK: &str = "date -u +%s.%N";
 /// The networks that the machine has routes to.
 const ROUTES: &str = "ip -4 route show";
+/// The UDP ports that the machine uses, those of its kernel among them.
+const UDP: &str = "ss -Hlun";
+/// The areas that machines are asked for.
+const AREAS: [Area; 4] = [Area::Hosts, Area::Network, Area::Tools, Area::Keys];
 
 /// What a machine is measured by.
 struct Measure {
@@ -40,6 +49,11 @@ pub(super) struct Machines {
     ready: Ready,
     fleet: Fleet,
     measures: HashMap<String, Measure>,
+    tools: Option<Tools>,
+    rke_key: Option<RkeKey>,
+    ways: Vec<Way>,
+    /// What peers of the VPN send through the tunnel.
+    peers: Vec<Network>,
     forks: usize,
 }
 
@@ -59,6 +73,7 @@ impl Machines {
         provisioner: &Provisioner,
         options: &PreflightOptions,
         fleet: &Fleet,
+        keys: &[PathBuf],
         unusable: &BTreeSet<String>,
     ) -> Result<Option<Self>, InputErrors> {
         let also = fleet.machines.iter().flat_map(|machine| &machine.also);
@@ -109,8 +124,42 @@ impl Machines {
         if problems.has_errors() {
             return Err(problems.into());
         }
+        let checked_here = |key: &RkeKey| {
+            let local = fleet
+                .machine(deployment)
+                .is_some_and(|machine| machine.address.is_empty());
+            local && keys.contains(&paths::expand_tilde(key.path()))
+        };
+        let rke_key =
+            tools::rke_key(provisioner, deployment, fleet).filter(|key| options.has(Area::Keys) && !checked_here(key));
+        let peers = provisioner.inventory().hosts_of("wireguard").first().and_then(|host| {
+            let vars = provisioner.vars_of(host)?;
+            let vars = with_defaults(vars, mosip_prov_wireguard::settings::DEFAULTS, &mut problems);
+            vars.string("wireguard_network").ok()?
+        });
+        let peers = peers
+            .unwrap_or_default()
+            .split(',')
+            .filter_map(Network::parse)
+            .collect();
+        if rke_key.is_none()
+            && ![Area::Hosts, Area::Network, Area::Tools]
+                .into_iter()
+                .any(|area| options.has(area))
+        {
+            return Ok(None);
+        }
         Ok(Some(Self {
             ready: provisioner.prepare(&[playbook])?,
+            tools: options
+                .has(Area::Tools)
+                .then(|| Tools::read(provisioner, deployment, fleet)),
+            rke_key,
+            ways: match options.has(Area::Network) {
+                true => ways::needed(fleet),
+                false => Vec::new(),
+            },
+            peers,
             fleet: fleet.clone(),
             measures,
             forks: provisioner.settings.forks,
@@ -205,6 +254,12 @@ impl Machines {
             questions.push(ask_lock_holder().question());
             questions.push(AskCommand(ROUTES.into()).question());
         }
+        if options.has(Area::Network) {
+            questions.push(AskCommand(UDP.into()).question());
+        }
+        if options.has(Area::Network) && machine.is(Duty::Deployment) {
+            questions.push(self.ask_routing().question());
+        }
         if options.has(Area::Hosts) && !ports::ports_for(&machine.duties).is_empty() {
             questions.push(ports::ask_listeners().question());
         }
@@ -212,19 +267,45 @@ impl Machines {
         questions
     }
 
+    fn ask_routing(&self) -> AskCommand {
+        let places: Vec<_> = self.fleet.places().into_iter().map(|(_, address)| address).collect();
+        routing::ask(&places)
+    }
+
+    /// The machines that packets of this one are sent to in full size: nodes to nodes, the VPN to all.
+    fn ask_mtu(&self, machine: &Machine) -> Option<AskCommand> {
+        let node = |machine: &Machine| machine.is(Duty::Node) || machine.is(Duty::Observation);
+        let others =
+            self.fleet.machines.iter().filter(|other| {
+                other.name != machine.name && ((node(machine) && node(other)) || machine.is(Duty::Vpn))
+            });
+        let addresses: Vec<&str> = others
+            .map(|other| other.inner_address.as_str())
+            .filter(|a| !a.is_empty())
+            .collect();
+        mtu::ask(&addresses)
+    }
+
     /// The questions of the second exchange, which may take some seconds; the clock is asked first.
-    fn second(&self, _machine: &Machine, options: &PreflightOptions) -> Vec<Question> {
-        match options.has(Area::Hosts) {
-            true => vec![AskCommand(CLOCK.into()).question()],
-            false => Vec::new(),
+    fn second(&self, machine: &Machine, options: &PreflightOptions) -> Vec<Question> {
+        let mut questions = Vec::new();
+        if options.has(Area::Hosts) {
+            questions.push(AskCommand(CLOCK.into()).question());
         }
+        if options.has(Area::Network) {
+            questions.extend(ways::ask(&self.ways, &machine.name).map(|ask| ask.question()));
+            questions.extend(self.ask_mtu(machine).map(|ask| ask.question()));
+        }
+        if machine.is(Duty::Deployment) {
+            questions.extend(self.tools.iter().flat_map(Tools::questions));
+            questions.extend(self.rke_key.iter().map(|key| key.ask().question()));
+        }
+        questions
     }
 
     fn judge(&self, heard: &[(&Machine, Heard)], options: &PreflightOptions) -> Vec<Finding> {
         let mut found = Vec::new();
-        let area = [Area::Hosts, Area::Network, Area::Tools]
-            .into_iter()
-            .find(|area| options.has(*area));
+        let area = AREAS.into_iter().find(|area| options.has(*area));
         let area = area.unwrap_or(Area::Hosts).name();
         let mut known: Vec<(&Machine, &Answers, Facts)> = Vec::new();
         for (machine, heard) in heard {
@@ -250,7 +331,57 @@ impl Machines {
         if options.has(Area::Hosts) {
             self.judge_hosts(&mut found, &known, heard);
         }
+        if options.has(Area::Network) {
+            self.judge_network(&mut found, &known, heard);
+        }
+        let second = heard.iter().filter(|(machine, _)| machine.is(Duty::Deployment));
+        for answers in second.filter_map(|(_, heard)| heard.second.as_ref()?.as_ref().ok()) {
+            found.extend(self.tools.iter().flat_map(|tools| tools.judge(answers)));
+            let key = self.rke_key.as_ref().map(|key| (key, answers.get(&key.ask())));
+            found.extend(key.map(|(key, answer)| match answer {
+                Ok(answer) => key.judge(answer.status, &answer.output),
+                Err(error) => key.judge(-1, &error.to_string()),
+            }));
+        }
         found
+    }
+
+    fn judge_network(
+        &self,
+        found: &mut Vec<Finding>,
+        known: &[(&Machine, &Answers, Facts)],
+        heard: &[(&Machine, Heard)],
+    ) {
+        let asked: Vec<&str> = known.iter().map(|(machine, ..)| machine.name.as_str()).collect();
+        let said =
+            |answers: &Answers, script: String| answers.get(&AskCommand(script)).ok().map(|answer| answer.output);
+        let (mut came, mut sizes) = (Vec::new(), Vec::new());
+        for (machine, heard) in heard {
+            let Some(Ok(answers)) = &heard.second else { continue };
+            let tried = ways::ask(&self.ways, &machine.name).and_then(|ask| said(answers, ask.0));
+            came.extend(
+                tried
+                    .iter()
+                    .flat_map(|output| ways::read(&self.ways, &machine.name, output)),
+            );
+            let measured = self.ask_mtu(machine).and_then(|ask| said(answers, ask.0));
+            sizes.extend(measured.iter().flat_map(|output| mtu::read(&machine.name, output)));
+        }
+        let uses_udp = |name: &str, port: u16| {
+            let of = |(machine, answers, _): &(&Machine, &Answers, Facts)| {
+                machine.is_called(name) && said(answers, UDP.into()).is_some_and(|output| listens(&output, port))
+            };
+            known.iter().any(of)
+        };
+        found.extend(ways::check(&came, &asked, uses_udp));
+        found.extend(mtu::check(&self.fleet, &sizes, &asked));
+        for (machine, answers, _) in known.iter().filter(|(machine, ..)| machine.is(Duty::Deployment)) {
+            if let Some(output) = said(answers, self.ask_routing().0).filter(|output| !output.is_empty()) {
+                found.extend(routing::check(&machine.name, &self.fleet, &output));
+            }
+        }
+        found.extend(mtu::reached_by_peers(&self.fleet, &self.peers));
+        found.extend(ways::from_outside(&self.fleet));
     }
 
     fn judge_hosts(
@@ -311,6 +442,12 @@ impl Machines {
         found.extend(hosts::identities(&identities));
         found.extend(ranges::check(&self.fleet.ranges, &self.fleet.places(), &routes));
     }
+}
+
+/// Whether `output` of `ss -Hlun` has `port`: `UNCONN 0 0 0.0.0.0:8472 0.0.0.0:*`.
+fn listens(output: &str, port: u16) -> bool {
+    let local = |line: &str| line.split_whitespace().nth(3)?.rsplit_once(':')?.1.parse::<u16>().ok();
+    output.lines().any(|line| local(line) == Some(port))
 }
 
 /// Asks, and reads off where the machine's clock is.

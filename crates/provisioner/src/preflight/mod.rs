@@ -18,6 +18,7 @@ mod dns;
 mod fleet;
 mod keys;
 mod machines;
+mod tools;
 
 use crate::{InputErrors, Provisioner};
 use machines::Machines;
@@ -145,7 +146,7 @@ impl Provisioner {
     pub fn preflight(&self, options: &PreflightOptions) -> Result<Preflight, InputErrors> {
         let mut problems = Diagnostics::new();
         problems.extend(self.half_filled().iter().cloned());
-        let (keys, unusable) = keys::check(self, &mut problems);
+        let (keys, files, unusable) = keys::check(self, &mut problems);
         let fleet = fleet::read(self, &mut problems);
         let dns = (options.has(Area::Dns) && !options.fixed_only)
             .then(|| dns::Dns::read(self, options, &mut problems))
@@ -161,7 +162,7 @@ impl Provisioner {
             .into_iter()
             .any(|area| options.has(area));
         let machines = match asks && !options.fixed_only {
-            true => Machines::prepare(self, options, &fleet, &unusable)?,
+            true => Machines::prepare(self, options, &fleet, &files, &unusable)?,
             false => None,
         };
         let mut warnings: Vec<Diagnostic> = problems.into_iter().collect();
