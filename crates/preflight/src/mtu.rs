@@ -149,7 +149,7 @@ pub fn check(fleet: &Fleet, paths: &[Path], asked: &[&str]) -> Vec<Finding> {
                 wrong.join(", ")
             ),
             format!(
-                "set {}, or give the way between them an MTU of {link}",
+                "set {}, or give the way between them an MTU of {needed}",
                 mend.join(" and ")
             ),
         ));

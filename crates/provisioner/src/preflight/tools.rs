@@ -158,7 +158,11 @@ impl Tools {
 }
 
 fn fails(check: &str, subject: &str, error: &DecideError) -> Finding {
-    let remedy = error.help().unwrap_or(BRINGS);
+    let remedy = match error.help() {
+        Some(help) if help.contains("run deployment-node") => help.to_owned(),
+        Some(help) => format!("{help}; then {BRINGS}"),
+        None => BRINGS.to_owned(),
+    };
     Finding::failure(AREA, check, subject, error.to_string(), remedy)
 }
 
