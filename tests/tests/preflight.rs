@@ -279,14 +279,19 @@ fn one_fault_at_a_time_is_found_and_is_the_only_failure() {
         ),
         (
             "a port that is taken",
-            "systemd-run -q --unit=seeded-port systemd-socket-activate -l 10250 /bin/cat; sleep 0.3".into(),
+            "systemd-run -q --collect --unit=seeded-port perl -MIO::Socket::INET -e \"@s = IO::Socket::INET->new(LocalPort => 10250, Listen => 5) \
+             or die; sleep 60\"; sleep 0.5"
+                .into(),
             "systemctl stop seeded-port",
-            Found(2, "ports", "vm2", "10250 (the kubelet) is taken by systemd-socket"),
+            Found(2, "ports", "vm2", "10250 (the kubelet) is taken by perl"),
         ),
         (
             "a held lock of dpkg",
-            "systemd-run -q --unit=seeded-lock perl -e \"use Fcntl; open(F, \\\"+>>\\\", \\\"/var/lib/dpkg/lock-frontend\\\") or die; \
-             fcntl(F, F_SETLK, pack(\\\"s s x4 q q l x4\\\", F_WRLCK, 0, 0, 0, 0)) or die; sleep 60\"; sleep 0.5"
+            "cat >/run/seeded.pl <<'END'
+use Fcntl; open(F, '+>>', '/var/lib/dpkg/lock-frontend') or die;
+my $lock = pack('s s x4 q q l x4', F_WRLCK, 0, 0, 0, 0); fcntl(F, F_SETLK, $lock) or die; sleep 60;
+END
+systemd-run -q --collect --unit=seeded-lock perl /run/seeded.pl; sleep 0.5; systemctl is-active seeded-lock"
                 .into(),
             "systemctl stop seeded-lock",
             Found(2, "dpkg", "vm2", "held by perl (pid "),

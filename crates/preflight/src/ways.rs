@@ -159,7 +159,8 @@ fn overlay(cluster: &Cluster) -> Vec<(Protocol, u16)> {
 /// The question by which `from` tries its ways, all at once; `None` where it has none.
 ///
 /// bash alone can open a connection without further tools. A datagram to a port that nobody uses comes back as an error of
-/// the next one, so two are sent. `timeout` ends all that is still waiting, so that what is silent has no line.
+/// the next one; a machine sends few such answers a second, so several are tried. `timeout` ends all that is still waiting,
+/// so that what is silent has no line.
 pub fn ask(ways: &[Way], from: &str) -> Option<AskCommand> {
     let own: Vec<String> = ways
         .iter()
@@ -174,7 +175,7 @@ pub fn ask(ways: &[Way], from: &str) -> Option<AskCommand> {
   echo "tcp $1 $2 ${e##*: }"
 }
 udp() {
-  e=$( { exec 3<>"/dev/udp/$1/$2" && for i in 1 2 3; do echo >&3 || exit 1; sleep 0.5; done; } 2>&1 ) && return
+  e=$( { exec 3<>"/dev/udp/$1/$2" && for i in 1 2 3 4 5 6 7; do echo >&3 || exit 1; sleep 0.5; done; } 2>&1 ) && return
   echo "udp $1 $2 ${e##*: }"
 }
 while read -r p h n; do $p "$h" "$n" & done
