@@ -287,7 +287,7 @@ pub fn check(came: &[(&Way, Came)], asked: &[&str], listens: impl Fn(&str, u16) 
         ));
     }
     if open > 0 {
-        let message = format!("{open} of the ways that are needed are open");
+        let message = format!("{open} ways that are needed are open");
         found.push(Finding::ok(AREA, "ways", "between the machines", message));
     }
     found
@@ -476,7 +476,7 @@ mod tests {
         );
         assert_eq!(
             (found[1].level, found[1].message.as_str()),
-            (Level::Ok, "1 of the ways that are needed are open")
+            (Level::Ok, "1 ways that are needed are open")
         );
         let came = [(&ways[0], Came::NoWay("No route to host".into()))];
         assert!(
