@@ -338,35 +338,64 @@ fn what_is_missing_is_said_at_once() {
 #[test]
 #[ignore = "needs the testbed"]
 fn a_renewed_certificate_reaches_the_front() {
-    let testbed = Testbed::of(&["nginx"]);
+    let fronts = ["nginx-node-1", "nginx-obs-node-1"];
+    let testbed = Testbed::of(&fronts);
     let ground = Ground::new();
     write(
         &ground.inventory,
         format!(
-            "[nginx]\nfront ansible_host={} ansible_user=ubuntu ansible_ssh_private_key_file={} \
-             ansible_host_key_checking=False\n[worker_nodes]\nw1 node_ip=10.61.0.11\n",
-            address("nginx"),
+            "[nginx]\n{0} ansible_host={1}\n[nginx_obs]\n{2} ansible_host={3}\n[worker_nodes]\nw1 node_ip=10.61.0.11\n\
+             [mosip_obs]\no1 ansible_host=10.61.0.21\n[all:vars]\nansible_user=ubuntu\nansible_ssh_private_key_file={4}\n\
+             ansible_host_key_checking=False\n",
+            fronts[0],
+            address(fronts[0]),
+            fronts[1],
+            address(fronts[1]),
             testbed.key().display()
         ),
     );
-    write_pair(&ground.files("nginx"), DOMAIN, Kind::Good);
+    for front in ["nginx", "nginx_obs"] {
+        write_pair(&ground.files(front), DOMAIN, Kind::Good);
+    }
     let hosts = ground.inventory.to_string_lossy().into_owned();
-    ground.program.run(&["run", "deploy-nginx", "-i", &hosts]).expect(0);
-    let before = testbed.root("nginx", "cat /etc/nginx/ssl/fullchain.pem");
+    let words = ["run", "deploy-nginx", "deploy-rancher-obs-nginx", "-i", &hosts];
+    ground.program.run(&words).expect(0);
     let mut running = ground.start("renew", &["--force"]);
     let values = running.records();
     ground.update("add", &values);
     running.end(0);
     let placed = std::fs::read_to_string(ground.files("nginx").join("fullchain.pem")).expect("placed");
-    let after = testbed.root("nginx", "cat /etc/nginx/ssl/fullchain.pem");
-    assert_ne!(before, after);
-    assert_eq!(after, placed.trim_end());
-    // What clients see.
-    let served = testbed.root(
-        "nginx",
-        "openssl s_client -connect $(hostname -I | cut -d' ' -f1):443 -servername api.mosip.test </dev/null 2>/dev/null | openssl x509 -noout -issuer",
-    );
-    assert!(served.contains("Pebble"), "{served}");
+    for (front, name) in fronts.into_iter().zip(["api", "rancher"]) {
+        assert_eq!(
+            testbed.root(front, "cat /etc/nginx/ssl/fullchain.pem"),
+            placed.trim_end()
+        );
+        // What clients see.
+        let served = testbed.root(
+            front,
+            &format!(
+                "openssl s_client -connect {}:443 -servername {name}.{DOMAIN} </dev/null 2>/dev/null | openssl x509 -noout -issuer",
+                address(front)
+            ),
+        );
+        assert!(served.contains("Pebble"), "{served}");
+    }
+    // Placed and deployed: nothing is left to do.
     let said = ground.start("renew", &[]).end(0);
-    assert!(said.contains("fine until"), "{said}");
+    assert!(said.contains("fine until") && !said.contains("RECAP"), "{said}");
+    // Placed and not deployed, as when the machine went down in between: made good by the next call.
+    write(
+        &ground
+            .inventory
+            .with_file_name(".mosip-prov")
+            .join("certificates-to-deploy"),
+        "nginx_obs\n",
+    );
+    let said = ground.start("renew", &[]).end(0);
+    assert!(
+        said.contains("fine until") && said.contains("RECAP deploy-rancher-obs-nginx"),
+        "{said}"
+    );
+    let said = ground.start("renew", &[]).end(0);
+    assert!(!said.contains("RECAP"), "{said}");
 }

@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use mosip_prov_tests::certificates::{Kind, write_pair};
+use mosip_prov_tests::cluster;
 use mosip_prov_tests::program::Program;
 use mosip_prov_tests::testbed::Testbed;
 use mosip_prov_tests::{program_path, write};
@@ -155,7 +156,8 @@ fn on_a_terminal() {
 #[test]
 #[ignore = "needs the testbed"]
 fn what_it_writes_can_be_deployed() {
-    let testbed = Testbed::get();
+    let machines = ["vm1", "vm2", "vm3", "vm4", "vm5", "vm6", "nginx-node-1"];
+    let testbed = Testbed::of(&machines);
     let program = Program::new();
     write(
         &program.home().join("answers.yml"),
@@ -164,12 +166,47 @@ fn what_it_writes_can_be_deployed() {
     program.run(&["init", "site", "--answers", "answers.yml"]).expect(0);
     let made = program.home().join("certs");
     write_pair(&made, DOMAIN, Kind::Good);
-    let inventory = "site/inventory";
+    let inventory = "site/inventory/rancher.ini";
     program
         .run(&["certificates", "install", "certs", "-i", inventory])
         .expect(0)
         .says(&["nginx: placed", "nginx_obs: placed"]);
     program.run(&["preflight", "--static", "-i", inventory]).expect(0);
-    let words = ["run", "deploy-all", "--check", "--list-tasks", "-i", inventory];
-    program.run(&words).expect(0);
+    // What the machine that runs it must have, and what of the testbed is not of an installation: its kernel's settings.
+    let tools = program.home().join("tools");
+    cluster::tool(&tools, "istioctl", "1.15.0");
+    let rke = cluster::tool(&tools, "rke", "v1.3.10");
+    let path = format!("{}:{}", tools.display(), std::env::var("PATH").unwrap_or_default());
+    let (binary, sum) = (
+        format!("rke_binary_path={}", rke.path),
+        format!("rke_sha256={}", rke.sha256),
+    );
+    let settings = format!("@{}", testbed.inventory_folder().join("group_vars/all.yml").display());
+    let words = [
+        "run",
+        "deploy-all",
+        "--check",
+        "-i",
+        inventory,
+        "-e",
+        &settings,
+        "-e",
+        &binary,
+        "-e",
+        &sum,
+        "--known-hosts",
+        "off",
+    ];
+    let child = program
+        .command(&words)
+        .env("PATH", path)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program can be started");
+    let ran = program.end(&words, child).expect(0);
+    for machine in ["vm1", "vm6", "nginx-node-1", "deployment-node"] {
+        assert_eq!(ran.count(machine, "failed"), 0, "{}", ran.shown());
+    }
 }

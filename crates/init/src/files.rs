@@ -264,7 +264,9 @@ mod tests {
             assert_eq!(standing(file).expect("read"), Standing::Same);
         }
         let loaded = load(&LoadOptions {
-            sources: vec![dir.path().join("inventory").to_string_lossy().into_owned()],
+            sources: ["rancher.ini", "hosts.ini"]
+                .map(|name| dir.path().join("inventory").join(name).to_string_lossy().into_owned())
+                .to_vec(),
             ..LoadOptions::default()
         });
         assert!(loaded.diagnostics.is_empty(), "{:?}", loaded.diagnostics);
@@ -311,7 +313,7 @@ mod tests {
             made.iter()
                 .any(|f| f.path == folder.join("terraform/obs_deployment/terraform.tfvars"))
         );
-        std::fs::write(root.join("terraform.tfvars.tmp"), "not = = values\n").expect("written");
+        std::fs::write(root.join("terraform.tfvars.tmp"), "no values\n").expect("written");
         assert!(files(&guide(), &folder).is_err());
     }
 }

@@ -111,15 +111,14 @@ fn put(files: &[File], force: bool, look: &Look) -> Result<Exit, Stop> {
         }
         say(&format!("{}  {word}", file.path.display()));
     }
+    // A folder of inventories passes *.ini over, as with Ansible: the file itself is named.
     let inventory = files
         .first()
-        .and_then(|file| file.path.parent())
-        .unwrap_or(Path::new("inventory"));
-    let inventory = inventory.display();
+        .map_or(Path::new("inventory/rancher.ini"), |file| &file.path)
+        .display();
     say(&format!(
-        "\nnext:\n  mosip-prov dns records -i {inventory}            the records to create\n  \
-         mosip-prov certificates request -i {inventory}  or certificates install DIR\n  \
-         mosip-prov preflight -i {inventory}              is everything as it must be?"
+        "\nnext:\n  mosip-prov dns records -i {inventory}\n  mosip-prov certificates request -i {inventory}  (or certificates \
+         install DIR)\n  mosip-prov preflight -i {inventory}"
     ));
     Ok(Exit::Ok)
 }
