@@ -14,6 +14,7 @@ pub mod program;
 pub mod proxy;
 pub mod rancher_stand_in;
 pub mod rke2;
+pub mod site;
 pub mod small_role;
 pub mod stand_in;
 pub mod survival;

@@ -34,6 +34,8 @@ fn main() -> ExitCode {
         Command::Preflight(args) => commands::preflight::preflight(args, &look),
         Command::Verify(args) => commands::verify::verify(args, &look),
         Command::Dns(args) => commands::dns::dns(args, &look),
+        Command::Deploy(args) => commands::deploy::deploy(args, &look),
+        Command::Status(args) => commands::status::status(args, &look),
         Command::Wireguard(args) => commands::wireguard::wireguard(args, &look),
         Command::Rancher(args) => commands::rancher::rancher(args, &look),
         Command::Terraform(args) => commands::terraform::terraform(args, &look),

@@ -78,6 +78,51 @@ pub fn ask(what: &str) -> Result<Option<Secret>, PromptError> {
     }
 }
 
+/// Whether there is a terminal to ask on.
+pub fn has_terminal() -> bool {
+    File::open("/dev/tty").is_ok()
+}
+
+/// Asks `question`, to be answered with yes or no; only Enter is no.
+pub fn confirm(question: &str) -> Result<bool, PromptError> {
+    let io_error = |source| PromptError::Io {
+        what: "the answer".to_owned(),
+        source,
+    };
+    let no_terminal = || PromptError::NoTerminal {
+        what: "an answer".to_owned(),
+    };
+    let mut tty = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open("/dev/tty")
+        .map_err(|_| no_terminal())?;
+    let _quiet = Quiet::begin(&tty).map_err(|_| no_terminal())?;
+    let mut out = tty.try_clone().map_err(io_error)?;
+    loop {
+        write!(out, "{question} [y/N] ").map_err(io_error)?;
+        let typed = read_line(&mut tty).map_err(io_error)?;
+        let Typed::Line(line) = typed else {
+            let _ = writeln!(out);
+            return Err(PromptError::Interrupted);
+        };
+        // What is typed is not shown by itself here.
+        let _ = writeln!(out, "{}", line.escape_default());
+        if let Some(answer) = yes_or_no(&line) {
+            return Ok(answer);
+        }
+    }
+}
+
+/// What a line that was typed means; `None`: it has to be asked again.
+fn yes_or_no(line: &str) -> Option<bool> {
+    match line.trim().to_ascii_lowercase().as_str() {
+        "y" | "yes" => Some(true),
+        "" | "n" | "no" => Some(false),
+        _ => None,
+    }
+}
+
 /// The first line of a file.
 pub fn from_file(what: &str, path: &Path) -> Result<Secret, PromptError> {
     let problem = |reason: String| PromptError::File {
@@ -180,6 +225,15 @@ mod tests {
         assert_eq!(typed("aäß\x7f\x7fb\n".as_bytes()).as_deref(), Some("ab"));
         assert_eq!(typed(b"\n").as_deref(), Some(""));
         assert_eq!(typed(b"end\x04").as_deref(), Some("end"));
+    }
+
+    #[test]
+    fn only_a_clear_yes_is_one() {
+        assert_eq!(
+            ["y", "YES ", "", "n", "No"].map(yes_or_no),
+            [Some(true), Some(true), Some(false), Some(false), Some(false)]
+        );
+        assert_eq!(yes_or_no("yeah"), None);
     }
 
     #[test]

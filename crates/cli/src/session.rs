@@ -3,6 +3,7 @@
 
 use crate::args::{BecomeOptions, ConnectionOptions, HostKeys, InventoryOptions, SurvivalOptions, What};
 use crate::prompt::{self, Passphrases, PromptError};
+use mosip_prov::deploy::{DeployOptions, Deployment};
 use mosip_prov::inventory::VaultSecrets;
 use mosip_prov::inventory::diagnostic::{Diagnostic, Diagnostics};
 use mosip_prov::peers::PeersOf;
@@ -177,6 +178,41 @@ pub fn verify(what: &What, which: Which, options: &VerifyOptions) -> Result<(Ver
     Ok((verification.with_prompt(Arc::new(Passphrases)), found))
 }
 
+/// Reads and checks everything for a deployment.
+pub fn deployment(what: &What, mode: Mode, options: DeployOptions) -> Result<(Deployment, Vec<Diagnostic>), Stop> {
+    let mut problems = Diagnostics::new();
+    let settings = whole_settings(what, mode, &mut problems)?;
+    if problems.has_errors() {
+        return Err(Stop::Inputs(problems.into_iter().collect()));
+    }
+    let deployment = Deployment::prepare(settings, options)?;
+    let mut found: Vec<Diagnostic> = problems.into_iter().collect();
+    found.extend(deployment.warnings().iter().cloned());
+    Ok((deployment, found))
+}
+
+/// Reads everything for looking at where a deployment stands.
+pub fn to_look_at(what: &What) -> Result<(Deployment, Vec<Diagnostic>), Stop> {
+    let mut problems = Diagnostics::new();
+    let settings = whole_settings(what, Mode::Check, &mut problems)?;
+    if problems.has_errors() {
+        return Err(Stop::Inputs(problems.into_iter().collect()));
+    }
+    let deployment = Deployment::to_look_at(settings)?;
+    let mut found: Vec<Diagnostic> = problems.into_iter().collect();
+    found.extend(deployment.warnings().iter().cloned());
+    Ok((deployment, found))
+}
+
+/// All settings, with passwords asked for.
+fn whole_settings(what: &What, mode: Mode, problems: &mut Diagnostics) -> Result<Settings, Stop> {
+    let mut settings = settings_of(what, mode);
+    read_inventory_options(&what.inventory, &mut settings, problems)?;
+    let listing = matches!(mode, Mode::List);
+    read_passwords(&what.connection, &what.privilege, listing, &mut settings, problems)?;
+    Ok(settings)
+}
+
 /// Reads everything that `then` needs, and says all that is wrong in one list, what `then` finds included.
 fn with_inventory<T>(
     what: &What,
@@ -184,15 +220,7 @@ fn with_inventory<T>(
     mut problems: Diagnostics,
     then: impl FnOnce(&Provisioner) -> Result<T, InputErrors>,
 ) -> Result<(T, Vec<Diagnostic>), Stop> {
-    let mut settings = settings_of(what, mode);
-    read_inventory_options(&what.inventory, &mut settings, &mut problems)?;
-    read_passwords(
-        &what.connection,
-        &what.privilege,
-        matches!(mode, Mode::List),
-        &mut settings,
-        &mut problems,
-    )?;
+    let settings = whole_settings(what, mode, &mut problems)?;
     let mut found: Vec<Diagnostic> = problems.iter().cloned().collect();
     // Without an inventory or a playbook there is nothing further to be said about them.
     if settings.inventory.is_empty() {

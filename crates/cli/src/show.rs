@@ -13,16 +13,16 @@ use std::time::Duration;
 /// How long the last lines may take to appear when the operator leaves at once.
 const LAST_LINES: Duration = Duration::from_millis(500);
 
-/// What is to be shown, besides the flags.
+/// What is to be shown, besides the flags. Without commands none are offered in the recap.
 pub struct Showing {
     /// Differences, line by line.
     pub diff: bool,
     /// The command to offer for the hosts that failed.
-    pub command: String,
+    pub command: Option<String>,
     /// The command as it was.
-    pub same_command: String,
+    pub same_command: Option<String>,
     /// The command that makes the changes of a check run.
-    pub apply_command: String,
+    pub apply_command: Option<String>,
 }
 
 /// The renderers that the flags ask for. Files are created now, so that a mistake shows before anything connects.
@@ -33,9 +33,9 @@ pub fn renderers(output: &OutputOptions, showing: Showing, look: &Look) -> Resul
         diff: showing.diff,
         width: look.width,
         height: look.height,
-        command: Some(showing.command),
-        same_command: Some(showing.same_command),
-        apply_command: Some(showing.apply_command),
+        command: showing.command,
+        same_command: showing.same_command,
+        apply_command: showing.apply_command,
     };
     let mut renderers = Renderers::new();
     if look.live {

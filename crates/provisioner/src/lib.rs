@@ -23,6 +23,7 @@
 mod asking;
 pub mod certificates;
 mod connector;
+pub mod deploy;
 pub mod names;
 pub mod peers;
 pub mod preflight;

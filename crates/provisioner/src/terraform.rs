@@ -125,6 +125,20 @@ impl Located {
         values::look(self.root.folder(), &self.derived)
     }
 
+    /// As [`Located::look`], before the cluster is there: of the kubeconfig only the path is looked at.
+    ///
+    /// # Errors
+    /// All that is wrong with the values, with file, line and column.
+    pub fn look_before_the_cluster(&self) -> Result<Checked, InputErrors> {
+        let mut derived = self.derived.clone();
+        for one in &mut derived {
+            if let Some(kubeconfig) = &mut one.kubeconfig {
+                kubeconfig.may_be_absent = true;
+            }
+        }
+        values::look(self.root.folder(), &derived)
+    }
+
     /// Checks the root's values against the inventory, and writes those that are missing into `terraform.tfvars`, which is
     /// begun with what `terraform.tfvars.tmp` holds. Nothing is written when anything is wrong.
     ///

@@ -6,7 +6,7 @@ use mosip_prov_engine::{Play, Playbook, RunOptions, host_vars, prepare};
 use mosip_prov_inventory::{LoadOptions, load};
 use mosip_prov_resources::{Answers, Decision, Resource, Task};
 use mosip_prov_transport::Target;
-use role_verify::Verify;
+use role_verify::{Of, Verify};
 use std::sync::Arc;
 
 const INI: &str = "[physical_vms]\nvm1 ansible_host=10.0.0.1\nvm2 ansible_host=10.0.0.2\nspare ansible_host=10.0.0.3\n
@@ -30,6 +30,10 @@ fn with_tasks<T>(more: &str, see: impl Fn(&[Task]) -> T) -> Result<T, String> {
 }
 
 fn of_inventory<T>(ini: &str, see: impl Fn(&[Task]) -> T) -> Result<T, String> {
+    of_cluster(Of::Main, ini, see)
+}
+
+fn of_cluster<T>(of: Of, ini: &str, see: impl Fn(&[Task]) -> T) -> Result<T, String> {
     let dir = tempfile::tempdir().expect("a folder");
     let path = dir.path().join("hosts.ini");
     std::fs::write(&path, ini).expect("written");
@@ -41,8 +45,8 @@ fn of_inventory<T>(ini: &str, see: impl Fn(&[Task]) -> T) -> Result<T, String> {
     let inventory = Arc::new(loaded.inventory);
     let vars = host_vars(&inventory, false);
     let play = Play::on_deployment_node("Verify")
-        .serving("physical_vms")
-        .role(Verify::default());
+        .serving(of.group())
+        .role(Verify::of(of));
     let playbook = Playbook::new("verify", "verify").play(play);
     prepare(&[playbook], &inventory, &vars, &RunOptions::default(), &|vars, _| {
         Some(Target::ssh(vars.host().to_string(), "127.0.0.1", "ubuntu"))
@@ -82,6 +86,28 @@ fn each_variable_leads_to_the_kubeconfig() {
         for task in prepared(&format!("[all:vars]\n{variable}={value}\n")).expect("ready") {
             assert!(task.contains(kubeconfig), "{variable}: {task}");
         }
+    }
+}
+
+#[test]
+fn each_variable_of_the_observation_cluster_leads_to_its_kubeconfig() {
+    for (variable, value, kubeconfig) in [
+        ("rancher_obs_base_dir", "/srv", "/srv/kube_config_cluster.yml"),
+        ("verify_obs_kubeconfig", "/srv/kubeconfig", "/srv/kubeconfig"),
+    ] {
+        let ini = format!("[mosip_obs]\nobs ansible_host=10.0.0.9\n[all:vars]\n{variable}={value}\n");
+        let asked = of_cluster(Of::Observation, &ini, |tasks| {
+            tasks
+                .iter()
+                .flat_map(Task::questions)
+                .map(|one| format!("{one:?}"))
+                .collect::<Vec<_>>()
+        });
+        let asked = asked.expect("ready");
+        assert!(
+            !asked.is_empty() && asked.iter().all(|one| one.contains(kubeconfig)),
+            "{variable}: {asked:?}"
+        );
     }
 }
 

@@ -1,19 +1,23 @@
 //! A stand-in for what answers on the node ports of a cluster, for tests and the demo of the fronts.
 //!
-//! `upstream-stand-in [--seconds N] HTTP_PORT... [--tcp PORT]...` listens on all addresses. An HTTP request is answered
+//! `upstream-stand-in [--seconds N] [--stay] [--helm FILE] HTTP_PORT... [--tcp PORT]...` listens on all addresses. An HTTP request is answered
 //! with what arrived, as JSON: port, peer, method, path, protocol, all headers, length of the body. A connection to a
 //! `--tcp` port (the place of PostgreSQL or ActiveMQ) is greeted with `hello from PORT` and then told what it said.
-//! It says `ready` once all ports are bound, and ends when its standard input closes or after N seconds (600).
+//! With `--helm` it plays an ingress before and after Helm: 404 for all until FILE is there, then a redirect to `/dashboard/`.
+//! It says `ready` once all ports are bound, and ends when its standard input closes (not with `--stay`) or after N seconds (600).
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 struct Ports {
     http: Vec<u16>,
     tcp: Vec<u16>,
     seconds: u64,
+    stay: bool,
+    helm: Option<String>,
 }
 
 fn ports(mut words: impl Iterator<Item = String>) -> Result<Ports, String> {
@@ -21,6 +25,8 @@ fn ports(mut words: impl Iterator<Item = String>) -> Result<Ports, String> {
         http: Vec::new(),
         tcp: Vec::new(),
         seconds: 600,
+        stay: false,
+        helm: None,
     };
     let number = |word: Option<String>| {
         let word = word.ok_or("a number is missing at the end")?;
@@ -31,6 +37,8 @@ fn ports(mut words: impl Iterator<Item = String>) -> Result<Ports, String> {
         match word.as_str() {
             "--tcp" => ports.tcp.push(port(number(words.next())?)?),
             "--seconds" => ports.seconds = number(words.next())?,
+            "--stay" => ports.stay = true,
+            "--helm" => ports.helm = Some(words.next().ok_or("a file is missing at the end")?),
             _ => ports.http.push(port(number(Some(word))?)?),
         }
     }
@@ -42,15 +50,20 @@ fn ports(mut words: impl Iterator<Item = String>) -> Result<Ports, String> {
 
 fn main() -> ExitCode {
     let listening = ports(std::env::args().skip(1)).and_then(|ports| {
-        for (list, answer) in [(&ports.http, http as Answer), (&ports.tcp, tcp as Answer)] {
+        let helm = ports.helm.clone();
+        let web: Answer = match helm {
+            Some(file) => Arc::new(move |_, stream| ingress(&file, stream)),
+            None => Arc::new(http),
+        };
+        for (list, answer) in [(&ports.http, web), (&ports.tcp, Arc::new(tcp))] {
             for port in list {
-                listen(*port, answer)?;
+                listen(*port, &answer)?;
             }
         }
-        Ok(ports.seconds)
+        Ok((ports.seconds, ports.stay))
     });
-    let seconds = match listening {
-        Ok(seconds) => seconds,
+    let (seconds, stay) = match listening {
+        Ok(listening) => listening,
         Err(error) => {
             eprintln!("upstream-stand-in: {error}");
             return ExitCode::FAILURE;
@@ -59,25 +72,55 @@ fn main() -> ExitCode {
     println!("ready");
     // Whoever started it goes away: so does this.
     let (ended, wait) = std::sync::mpsc::channel();
-    std::thread::spawn(move || {
+    let wait_for_input = move || {
         let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
         let _ = ended.send(());
-    });
+    };
+    // Kept until the time is over, where nothing closes.
+    let _kept = match stay {
+        true => Some(wait_for_input),
+        false => {
+            std::thread::spawn(wait_for_input);
+            None
+        }
+    };
     let _ = wait.recv_timeout(Duration::from_secs(seconds));
     ExitCode::SUCCESS
 }
 
-type Answer = fn(u16, TcpStream) -> std::io::Result<()>;
+type Answer = Arc<dyn Fn(u16, TcpStream) -> std::io::Result<()> + Send + Sync>;
 
-fn listen(port: u16, answer: Answer) -> Result<(), String> {
+fn listen(port: u16, answer: &Answer) -> Result<(), String> {
+    let answer = Arc::clone(answer);
     let listener = TcpListener::bind(("0.0.0.0", port)).map_err(|error| format!("port {port}: {error}"))?;
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             // A client that goes away in the middle is its own business.
+            let answer = Arc::clone(&answer);
             std::thread::spawn(move || answer(port, stream));
         }
     });
     Ok(())
+}
+
+/// Answers one request as an ingress does: nothing is known by it until `file` is there.
+fn ingress(file: &str, mut stream: TcpStream) -> std::io::Result<()> {
+    stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+    let mut reader = BufReader::new(stream.try_clone()?);
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line)? == 0 || line.trim().is_empty() {
+            break;
+        }
+    }
+    let head = match std::path::Path::new(file).exists() {
+        true => "302 Found\r\nLocation: /dashboard/",
+        false => "404 Not Found",
+    };
+    write!(
+        stream,
+        "HTTP/1.1 {head}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    )
 }
 
 /// Greets, then says what was said, line by line.

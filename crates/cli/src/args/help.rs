@@ -9,6 +9,7 @@ Examples:
   mosip-prov run deploy-nginx -i rancher.ini            do it
   mosip-prov run apt-upgrade -f 12 --limit 'vm1,vm2'    on some hosts only
   mosip-prov inventory graph -i rancher.ini             the groups and their hosts
+  mosip-prov deploy -i rancher.ini                      all of it, stage by stage
 
 Help for a command: mosip-prov run --help";
 
@@ -123,6 +124,34 @@ Examples:
 
 They are made from mosip_domain, mosip_public_ip, the names of nginx_public_domain_names and
 nginx_obs_public_domain_names, and the addresses of the hosts of nginx and nginx_obs. Nothing is connected to.";
+
+/// Under `deploy -h`.
+pub const DEPLOY: &str = "\
+Examples:
+  mosip-prov deploy -i inventory/rancher.ini                    all stages; shows changes and asks before it makes them
+  mosip-prov deploy -i inventory/rancher.ini --yes              asks nothing
+  mosip-prov deploy --to wireguard                              the first stages only
+  mosip-prov deploy --from deploy-all --to verify-mosip-cluster
+  mosip-prov deploy --list-stages                               the stages, and how they went
+
+A deploy that failed, was stopped or killed goes on where it was when it is run again: with the stage it was in, on the
+hosts that are left. When inventory or variables have changed since, it begins with the first stage; what is right already
+costs nothing.";
+
+/// Under `deploy --help`: the exit codes too.
+pub fn deploy_long() -> String {
+    format!("{DEPLOY}\n\n{}", super::EXIT_CODES)
+}
+
+/// Under `status`.
+pub const STATUS: &str = "\
+Examples:
+  mosip-prov status -i inventory/rancher.ini
+  mosip-prov status --offline                                   the journal only
+  mosip-prov status --format json | jq '.drift'
+  mosip-prov status --exit-code || echo 'something is left to do, or has drifted'
+
+Every playbook is worked out against the machines, and the clusters are looked at once; nothing is changed.";
 
 /// Under `wireguard`.
 pub const WIREGUARD: &str = "\

@@ -1,6 +1,7 @@
 //! The command line. Flags have the names and meanings they have with Ansible, because the operators' fingers know them.
 
 mod certificates;
+mod deploy;
 mod dns;
 #[cfg(test)]
 mod docs_tests;
@@ -16,6 +17,7 @@ mod wireguard;
 pub use certificates::{
     AuthorityOptions, CertificatesArgs, CertificatesCommand, FrontName, HookKind, InstallArgs, RenewArgs, RequestArgs,
 };
+pub use deploy::{DeployArgs, Everywhere, StatusArgs};
 pub use dns::{DnsArgs, DnsCommand, RecordsFormat};
 pub use init::{Fields, InitArgs};
 pub use options::{BecomeOptions, ConnectionOptions, HostKeys, InventoryOptions, OutputOptions, Selection};
@@ -86,6 +88,12 @@ pub enum Command {
     /// Look whether what was deployed works: nodes, pods, workloads, and HTTPS through the front.
     #[command(after_help = help::VERIFY, after_long_help = help::verify_long())]
     Verify(Box<VerifyArgs>),
+    /// Deploy all of it, stage by stage; go on where the last deploy stopped.
+    #[command(after_help = help::DEPLOY, after_long_help = help::deploy_long())]
+    Deploy(Box<DeployArgs>),
+    /// Where a deployment stands, from the journal and from the machines themselves, and what has drifted.
+    #[command(after_help = help::STATUS)]
+    Status(Box<StatusArgs>),
     /// The VPN: its peers and their files.
     #[command(after_help = help::WIREGUARD)]
     Wireguard(WireguardArgs),

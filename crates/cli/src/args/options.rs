@@ -142,7 +142,8 @@ pub struct OutputOptions {
     pub junit: Option<PathBuf>,
 }
 
-fn forks(text: &str) -> Result<usize, String> {
+/// How many hosts at once: a number above 0.
+pub fn forks(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(0) => Err("at least one host at a time".to_owned()),
         Ok(number) => Ok(number),

@@ -225,9 +225,9 @@ fn deploy(args: &RenewArgs, fronts: &[String], look: &Look) -> Exit {
     let limit = what.selection.limit.clone();
     let showing = Showing {
         diff: false,
-        command: repeat::command("run", &what, None),
-        same_command: repeat::command("run", &what, limit.as_deref()),
-        apply_command: repeat::command("run", &what, limit.as_deref()),
+        command: Some(repeat::command("run", &what, None)),
+        same_command: Some(repeat::command("run", &what, limit.as_deref())),
+        apply_command: Some(repeat::command("run", &what, limit.as_deref())),
     };
     carry_out(prepared, showing, &args.output, false, look)
 }

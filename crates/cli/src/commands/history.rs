@@ -120,6 +120,12 @@ fn line(entry: &Entry, paint: Paint) -> Option<String> {
             failed,
             unreachable,
         } => format!("ended: {outcome}, changed={changed} failed={failed} unreachable={unreachable}"),
+        Record::DeployStarted { stages, .. } => format!("deployment begun: {}", stages.join(" ")),
+        Record::StageStarted { stage } => format!("stage {stage} begun"),
+        Record::StageEnded {
+            stage, outcome, reason, ..
+        } => format!("stage {stage} ended: {outcome}, {reason}"),
+        Record::DeployEnded { outcome } => format!("deployment ended: {outcome}"),
         Record::Intent { .. } | Record::HostEnded { .. } => return None,
     };
     let time = entry.time.strftime("%Y-%m-%d %H:%M:%S").to_string();

@@ -1,6 +1,7 @@
 //! What each command does.
 
 pub mod certificates;
+pub mod deploy;
 pub mod dns;
 pub mod generated;
 pub mod history;
@@ -10,6 +11,7 @@ pub mod listing;
 pub mod preflight;
 pub mod rancher;
 pub mod run;
+pub mod status;
 pub mod terraform;
 mod terraform_show;
 pub mod verify;

@@ -61,9 +61,9 @@ fn go(what: &What, output: &OutputOptions, mode: Mode, diff: bool, verb: &str, e
     let prepared = (ready.with_prompt(Arc::new(Passphrases)), warnings);
     let showing = Showing {
         diff,
-        command: repeat::command(verb, what, None),
-        same_command: repeat::command(verb, what, what.selection.limit.as_deref()),
-        apply_command: repeat::command("run", what, what.selection.limit.as_deref()),
+        command: Some(repeat::command(verb, what, None)),
+        same_command: Some(repeat::command(verb, what, what.selection.limit.as_deref())),
+        apply_command: Some(repeat::command("run", what, what.selection.limit.as_deref())),
     };
     carry_out(prepared, showing, output, exit_code, look)
 }

@@ -60,9 +60,9 @@ fn change_peers(wish: Wish, word: &str, args: &ChangePeersArgs, look: &Look) -> 
     };
     let showing = Showing {
         diff: args.diff,
-        command: repeat::command(&plain, &what, None),
-        same_command: same,
-        apply_command: repeat::command(&plain, &what, limit),
+        command: Some(repeat::command(&plain, &what, None)),
+        same_command: Some(same),
+        apply_command: Some(repeat::command(&plain, &what, limit)),
     };
     carry_out(prepared, showing, &args.output, false, look)
 }

@@ -136,4 +136,36 @@ pub enum Record {
         /// Hosts that were not reached.
         unreachable: u32,
     },
+    /// A whole deployment begins, or goes on. Its stages may be runs, with lines of their own.
+    DeployStarted {
+        /// The stages it is about, in order.
+        stages: Vec<String>,
+        /// A digest of inventory and variables: what is done holds for these.
+        inputs: String,
+        /// The process on this machine.
+        pid: u32,
+        /// The program's version.
+        program: String,
+    },
+    /// A stage of a deployment begins.
+    StageStarted {
+        /// Its name.
+        stage: String,
+    },
+    /// A stage of a deployment has ended.
+    StageEnded {
+        /// Its name.
+        stage: String,
+        /// In one word: `ok`, `left_out`, `failed`, `unreachable`, `declined`, `interrupted`.
+        outcome: String,
+        /// What was done, or why not; never a secret.
+        reason: String,
+        /// How long it took.
+        milliseconds: u64,
+    },
+    /// A deployment has ended, or was stopped.
+    DeployEnded {
+        /// As of the last stage: `ok`, `failed`, `unreachable`, `declined`, `interrupted`.
+        outcome: String,
+    },
 }

@@ -123,7 +123,12 @@ impl Past {
             run.last = entry.time;
         }
         match &entry.record {
-            Record::RunStarted { .. } => {}
+            // A deployment's own lines say nothing of runs.
+            Record::RunStarted { .. }
+            | Record::DeployStarted { .. }
+            | Record::StageStarted { .. }
+            | Record::StageEnded { .. }
+            | Record::DeployEnded { .. } => {}
             Record::Intent { host, role, notify, .. } => {
                 self.owed.extend(notify.iter().map(|handler| Owed {
                     host: host.clone(),

@@ -36,6 +36,8 @@ pub struct KubeconfigOf {
     pub written: PathBuf,
     /// Addresses and names of its machines.
     pub addresses: Vec<String>,
+    /// The file need not be there yet.
+    pub may_be_absent: bool,
 }
 
 fn text(vars: Option<&HostVars>, name: &str, problems: &mut Diagnostics) -> Option<String> {
@@ -178,6 +180,7 @@ fn kubeconfig_path(
             cluster: flavor.shown(),
             written,
             addresses,
+            may_be_absent: false,
         }),
     })
 }
@@ -196,6 +199,7 @@ impl KubeconfigOf {
         let written = self.written.display();
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && self.may_be_absent => return Ok(()),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 return wrong(
                     format!("there is no file {}", path.display()),
