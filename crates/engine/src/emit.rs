@@ -78,6 +78,7 @@ pub(crate) fn count(report: &mut RunReport, kind: &EventKind) {
                 reason: reason.clone(),
                 differences: differences.clone(),
                 error: error.clone(),
+                ignored: *ignored,
             });
         }
         EventKind::HostUnreachable { host, error } => {

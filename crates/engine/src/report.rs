@@ -41,6 +41,8 @@ pub struct TaskResult {
     pub differences: Vec<Difference>,
     /// Why it failed.
     pub error: Option<Failure>,
+    /// It failed, and the failure stops nothing.
+    pub ignored: bool,
 }
 
 /// A run in one word.

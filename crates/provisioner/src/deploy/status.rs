@@ -161,7 +161,10 @@ impl Deployment {
         let mut drift = Vec::new();
         for (host, on_host) in &report.hosts {
             let differs = |status| matches!(status, TaskStatus::Changed | TaskStatus::Unknown | TaskStatus::Failed);
-            let told = on_host.tasks.iter().filter(|task| differs(task.status));
+            let told = on_host
+                .tasks
+                .iter()
+                .filter(|task| differs(task.status) && !task.ignored);
             let mut changes: Vec<String> = told
                 .map(|task| match &task.error {
                     Some(error) => format!("{} : {}: {}", task.id.role, task.id.task, error.message),
