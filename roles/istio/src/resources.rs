@@ -16,6 +16,9 @@ use std::time::Duration;
 /// How long `istioctl operator init` may take.
 const INIT: Duration = Duration::from_secs(600);
 
+/// How long the operator may take to notice a change, in seconds; what it builds is waited for apart.
+const NOTICED: u32 = 15;
+
 /// istiod is waited for 30 times, 10 seconds apart.
 const ROLLOUT: Patience = Patience {
     every: Duration::from_secs(10),
@@ -158,7 +161,15 @@ impl Resource for ControlPlane {
                 change = change.differs(NAME, Shown::Absent, Shown::text(format!("{:#}", self.wanted)));
             }
         }
-        let script = format!("{PATH}{}", self.kubectl.command(["apply", "-f", "-"]));
+        let version = "jsonpath={.metadata.resourceVersion}";
+        let namespace = self.wanted["metadata"]["namespace"].as_str().unwrap_or_default();
+        let apply = self.kubectl.command(["apply", "-f", "-", "-o", version]);
+        let get = self.kubectl.command(["-n", namespace, "get", CRD, NAME, "-o", version]);
+        // What the operator says is of before until it has written something of its own to the object.
+        let script = format!(
+            "{PATH}applied=$({apply}) || exit\nn=0\nwhile [ $n -lt {NOTICED} ] && [ \"$({get})\" = \"$applied\" ]; do\n\
+             sleep 1; n=$((n + 1))\ndone\n"
+        );
         Ok(change
             .step(Shell::new(format!("kubectl apply {NAME}"), script).reading(Content::public(self.wanted.to_string())))
             .touching(Kubectl::touches())
@@ -235,6 +246,10 @@ impl Resource for Istiod {
         let Some(deployment) = object(answers, &self.deployment)? else {
             return not_yet("there is no istiod yet".to_owned());
         };
+        let control_plane = object(answers, &self.control_plane)?;
+        if control_plane.is_some_and(|one| one["status"]["status"] == "RECONCILING") {
+            return not_yet("Istio's operator is at work".to_owned());
+        }
         let found = container_image(&deployment);
         if found != self.image {
             return not_yet(format!("istiod still is {found}, and {} is to come", self.image));

@@ -130,7 +130,7 @@ fn an_empty_cluster_gets_all() {
         scripts(&change)
     );
     let change = expect_change(&world.control_plane(), &answers);
-    assert!(scripts(&change).ends_with("apply -f -"));
+    assert!(scripts(&change).contains("apply -f - -o "));
     assert_eq!(world.waits(), "there is no istiod yet");
     let pending = answers.with_pending("Install Istio's operator", Kubectl::touches().to_vec());
     assert!(expect_unknown(&world.istiod(), &pending).contains("Install Istio's operator"));
