@@ -318,3 +318,12 @@ case "$*" in
 *) echo "Error: no repositories to show" >&2; exit 1 ;;
 esac
 "#;
+
+impl Drop for Site<'_> {
+    fn drop(&mut self) {
+        // The machines that failed a test are left to be looked at.
+        if !std::thread::panicking() {
+            self.testbed.reset(&ALL);
+        }
+    }
+}
