@@ -115,7 +115,7 @@ pub fn confirm(question: &str) -> Result<bool, PromptError> {
 }
 
 /// What a line that was typed means; `None`: it has to be asked again.
-fn yes_or_no(line: &str) -> Option<bool> {
+pub fn yes_or_no(line: &str) -> Option<bool> {
     match line.trim().to_ascii_lowercase().as_str() {
         "y" | "yes" => Some(true),
         "" | "n" | "no" => Some(false),

@@ -1,6 +1,6 @@
 //! Questions on the terminal itself whose answers may be seen, whatever standard input and output are.
 
-use crate::prompt::PromptError;
+use crate::prompt::{PromptError, yes_or_no};
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
 
@@ -58,10 +58,9 @@ impl Terminal {
     /// Interrupted, or the terminal is gone.
     pub fn confirm(&mut self, question: &str) -> Result<bool, PromptError> {
         loop {
-            match self.ask(&format!("{question} [y/N]"))?.to_lowercase().as_str() {
-                "y" | "yes" => return Ok(true),
-                "" | "n" | "no" => return Ok(false),
-                _ => self.say("  y or n is wanted")?,
+            match yes_or_no(&self.ask(&format!("{question} [y/N]"))?) {
+                Some(answer) => return Ok(answer),
+                None => self.say("  y or n is wanted")?,
             }
         }
     }

@@ -11,6 +11,10 @@
 //! # Ok(()) }
 //! ```
 
+mod waiting;
+
+pub use waiting::Waiting;
+
 use crate::{Asking, InputErrors, Provisioner};
 use mosip_prov_cluster::Kubectl;
 use mosip_prov_cluster::verify::{Expected, Look, has_releases, is_final, judge};
@@ -83,15 +87,6 @@ impl Default for VerifyOptions {
             fronts: true,
         }
     }
-}
-
-/// What is waited for, told after each look.
-#[derive(Debug, Clone)]
-pub struct Waiting<'w> {
-    /// What is not well yet, at least one.
-    pub failures: &'w [Finding],
-    /// How much time is left.
-    pub left: Duration,
 }
 
 /// Who is told of [`Waiting`].

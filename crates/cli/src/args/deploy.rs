@@ -79,7 +79,7 @@ pub struct Everywhere {
     #[command(flatten)]
     pub inventory: InventoryOptions,
     /// How many hosts are worked on at the same time.
-    #[arg(short, long, value_name = "N", default_value_t = 12, value_parser = super::options::forks)]
+    #[arg(short, long, value_name = "N", default_value_t = super::options::FORKS, value_parser = super::options::forks)]
     pub forks: usize,
     #[command(flatten)]
     pub connection: ConnectionOptions,
@@ -100,11 +100,8 @@ impl Everywhere {
             playbooks: playbooks.iter().map(|name| (*name).to_owned()).collect(),
             inventory,
             selection: Selection {
-                limit: None,
-                tags: Vec::new(),
-                skip_tags: Vec::new(),
-                start_at_task: None,
                 forks,
+                ..Selection::default()
             },
             connection,
             privilege,

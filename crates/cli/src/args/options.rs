@@ -46,12 +46,28 @@ pub struct Selection {
     #[arg(long, value_name = "NAME")]
     pub start_at_task: Option<String>,
     /// How many hosts are worked on at the same time.
-    #[arg(short, long, value_name = "N", default_value_t = 12, value_parser = forks)]
+    #[arg(short, long, value_name = "N", default_value_t = FORKS, value_parser = forks)]
     pub forks: usize,
 }
 
+/// How many hosts are worked on at the same time where nobody says it.
+pub const FORKS: usize = 12;
+
+impl Default for Selection {
+    /// All hosts and all tasks.
+    fn default() -> Self {
+        Self {
+            limit: None,
+            tags: Vec::new(),
+            skip_tags: Vec::new(),
+            start_at_task: None,
+            forks: FORKS,
+        }
+    }
+}
+
 /// How hosts are reached. What the inventory says about a host wins.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Connection (the inventory's own values win)")]
 pub struct ConnectionOptions {
     /// Log in as this user.
@@ -101,7 +117,7 @@ pub enum HostKeys {
 }
 
 /// Who tasks run as.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Privileges")]
 pub struct BecomeOptions {
     /// Run all tasks through sudo, also those of plays that run as the login user.

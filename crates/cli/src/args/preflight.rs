@@ -89,10 +89,8 @@ impl PreflightArgs {
             inventory: self.inventory.clone(),
             selection: Selection {
                 limit: self.limit.clone(),
-                tags: Vec::new(),
-                skip_tags: Vec::new(),
-                start_at_task: None,
                 forks: self.forks.into(),
+                ..Selection::default()
             },
             connection: self.connection.clone(),
             privilege: self.privilege.clone(),

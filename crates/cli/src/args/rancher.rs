@@ -42,29 +42,11 @@ impl RancherImportArgs {
             playbooks: vec!["deploy-rancher".into()],
             inventory: self.inventory.clone(),
             selection: Selection {
-                limit: None,
                 tags: vec!["import".into()],
-                skip_tags: Vec::new(),
-                start_at_task: None,
-                forks: 12,
+                ..Selection::default()
             },
-            connection: ConnectionOptions {
-                user: None,
-                private_key: None,
-                ask_pass: false,
-                connection_password_file: None,
-                connection: None,
-                timeout: None,
-                known_hosts: None,
-                known_hosts_file: None,
-                ssh_config: None,
-            },
-            privilege: BecomeOptions {
-                r#become: false,
-                become_user: None,
-                ask_become_pass: false,
-                become_password_file: None,
-            },
+            connection: ConnectionOptions::default(),
+            privilege: BecomeOptions::default(),
         }
     }
 }

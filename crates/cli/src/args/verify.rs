@@ -89,13 +89,7 @@ impl VerifyArgs {
         What {
             playbooks: Vec::new(),
             inventory: self.inventory.clone(),
-            selection: Selection {
-                limit: None,
-                tags: Vec::new(),
-                skip_tags: Vec::new(),
-                start_at_task: None,
-                forks: 1,
-            },
+            selection: Selection::default(),
             connection: self.connection.clone(),
             privilege: self.privilege.clone(),
         }

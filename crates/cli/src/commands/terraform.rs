@@ -10,6 +10,7 @@ use crate::args::{
 use crate::diagnostics;
 use crate::exit::Exit;
 use crate::output::{Look, complain, say};
+use crate::prompt::{self, PromptError};
 use crate::session::{self, Stop};
 use crate::signals::Signals;
 use mosip_prov::InputErrors;
@@ -19,7 +20,7 @@ use mosip_prov::terraform::{
 };
 use mosip_prov_report::paint::Paint;
 use serde_json::json;
-use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
 use std::time::{Duration, Instant};
 
 /// `terraform`.
@@ -275,7 +276,7 @@ impl Work<'_> {
             return Err(self.failed(&TerraformError::DestroyRefused { addresses }));
         }
         if !consent.yes {
-            let answer = self.ask("\nApply exactly this? Only yes does it: ").await;
+            let answer = self.ask("\nApply exactly this?").await;
             if answer != Some(true) {
                 if is_new {
                     self.root.discard(&plan);
@@ -316,22 +317,18 @@ impl Work<'_> {
     }
 
     /// Asks on the terminal. `None`: it was broken off.
-    async fn ask(&self, question: &str) -> Option<bool> {
-        let mut out = io::stderr().lock();
-        let _ = write!(out, "{question}");
-        let _ = out.flush();
-        drop(out);
-        let answer = tokio::task::spawn_blocking(|| {
-            let mut line = String::new();
-            let _ = io::stdin().lock().read_line(&mut line);
-            line.trim() == "yes"
-        });
+    async fn ask(&self, question: &'static str) -> Option<bool> {
+        let answer = tokio::task::spawn_blocking(move || prompt::confirm(question));
         tokio::select! {
-            answer = answer => answer.ok(),
-            _ = self.interrupt.beyond(0) => {
-                complain("");
-                None
-            }
+            answer = answer => match answer {
+                Ok(Ok(answer)) => Some(answer),
+                Ok(Err(PromptError::Interrupted)) | Err(_) => None,
+                Ok(Err(error)) => {
+                    complain(&format!("error: {error}"));
+                    Some(false)
+                }
+            },
+            _ = self.interrupt.beyond(0) => None,
         }
     }
 

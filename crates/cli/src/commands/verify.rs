@@ -9,7 +9,7 @@ use crate::output::{Look, complain, say};
 use crate::session;
 use crate::signals::Signals;
 use mosip_prov::CancelHandle;
-use mosip_prov::events::{Finding, Findings};
+use mosip_prov::events::Findings;
 use mosip_prov::verify::{Stage, Verification, Verified, Waiting};
 use mosip_prov_report::findings;
 use mosip_prov_report::paint::Paint;
@@ -17,9 +17,6 @@ use mosip_prov_report::text::neutral_line;
 use serde_json::json;
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::{Mutex, PoisonError};
-
-/// As many things as a line of progress names.
-const NAMED: usize = 3;
 
 /// `verify`.
 pub fn verify(args: &VerifyArgs, look: &Look) -> Exit {
@@ -71,7 +68,7 @@ async fn waited_for(verification: &Verification) -> Result<Verified, Exit> {
     let live = std::io::stderr().is_terminal();
     let last = Mutex::new(String::new());
     let show = |waiting: &Waiting<'_>| {
-        let text = line(waiting.failures);
+        let text = neutral_line(&waiting.to_string());
         if live {
             // Written over by what comes next; nobody is left to be told when that fails.
             let _ = write!(std::io::stderr(), "\r\x1b[K{text}, {} s left", waiting.left.as_secs());
@@ -104,36 +101,4 @@ async fn waited_for(verification: &Verification) -> Result<Verified, Exit> {
         let _ = write!(std::io::stderr(), "\r\x1b[K");
     }
     Ok(verified)
-}
-
-/// `waiting for 4: vm3 (node_missing), cattle-system/rancher-0 (image_pull) and 2 more`.
-fn line(failures: &[Finding]) -> String {
-    let named: Vec<String> = failures
-        .iter()
-        .take(NAMED)
-        .map(|one| format!("{} ({})", neutral_line(&one.subject), neutral_line(&one.check)))
-        .collect();
-    let more = failures.len().saturating_sub(NAMED);
-    let more = if more > 0 {
-        format!(" and {more} more")
-    } else {
-        String::new()
-    };
-    format!("waiting for {}: {}{more}", failures.len(), named.join(", "))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_waited_for_fits_a_line() {
-        let failures: Vec<Finding> = (1..=5)
-            .map(|number| Finding::failure("nodes", "node_missing", format!("vm{number}"), "it is missing", "look"))
-            .collect();
-        let text = line(&failures);
-        let wanted = "waiting for 5: vm1 (node_missing), vm2 (node_missing), vm3 (node_missing) and 2 more";
-        assert_eq!(text, wanted);
-        assert_eq!(line(&failures[..1]), "waiting for 1: vm1 (node_missing)");
-    }
 }

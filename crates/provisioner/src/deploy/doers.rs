@@ -145,7 +145,7 @@ impl Deployment {
             None => verification,
         };
         let (sender, mut waiting) = unbounded_channel();
-        let listener = |on: &Waiting<'_>| drop(sender.send(waits_for(on)));
+        let listener = |on: &Waiting<'_>| drop(sender.send(on.to_string()));
         let mut work = std::pin::pin!(verification.run(&listener, cancel));
         let mut last = String::new();
         let verified = loop {
@@ -323,20 +323,6 @@ impl Deployment {
             Err(error) => of_rancher(&error, cancel),
         }
     }
-}
-
-/// What is waited for, in one line.
-fn waits_for(on: &Waiting<'_>) -> String {
-    let named = on
-        .failures
-        .iter()
-        .take(3)
-        .map(|f| format!("{}: {}", f.subject, f.message));
-    let more = match on.failures.len() {
-        0..=3 => String::new(),
-        all => format!("; and {} more", all - 3),
-    };
-    format!("waiting for {}{more}", named.collect::<Vec<_>>().join("; "))
 }
 
 fn of_rancher(error: &RancherError, cancel: &CancelHandle) -> Ended {
