@@ -44,7 +44,7 @@ pub struct Site<'t> {
 }
 
 /// The zone of the guide for the testbed's addresses.
-fn zone() -> String {
+pub fn zone() -> String {
     let mut zone = String::from("$ORIGIN mosip.test.\n");
     let a = |name: &str, host: &str| format!("{name} 60 IN A {}\n", address(host));
     for (name, host) in [

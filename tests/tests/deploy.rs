@@ -6,9 +6,11 @@ use std::collections::BTreeMap;
 
 use mosip_prov::deploy::Stage;
 use mosip_prov_tests::cluster::Cluster;
+use mosip_prov_tests::nameserver;
 use mosip_prov_tests::picture::Picture;
+use mosip_prov_tests::program::Program;
 use mosip_prov_tests::shown;
-use mosip_prov_tests::site::{ALL, HELM, INFRA, Site, VMS};
+use mosip_prov_tests::site::{ALL, INFRA, Site, VMS, zone};
 use mosip_prov_tests::testbed::{DEPLOYMENT, NGINX, Testbed};
 use serde_json::Value;
 
@@ -47,8 +49,16 @@ impl Went {
     }
 }
 
+/// Keeps what the deploy before said and told, for the search for secrets.
+const KEEP: &str = "cd /home/ubuntu; cat deploy.log >>all.log 2>/dev/null; cat events.jsonl >>all.jsonl 2>/dev/null; \
+                    rm -f deploy.log events.jsonl";
+
 fn deploy(site: &Site<'_>, more: &str) -> Went {
-    let done = site.run(&format!("rm -f /home/ubuntu/events.jsonl; {} 2>&1", site.deploy(more)));
+    let deploy = site.deploy(more);
+    let log = "/home/ubuntu/deploy.log";
+    let done = site.run(&format!(
+        "{KEEP}; ({deploy}) >{log} 2>&1; code=$?; cat {log}; exit $code"
+    ));
     let events = String::from_utf8_lossy(&site.run("cat /home/ubuntu/events.jsonl 2>/dev/null").stdout).into_owned();
     Went {
         code: done.status.code().unwrap_or(-1),
@@ -66,7 +76,7 @@ fn deploy(site: &Site<'_>, more: &str) -> Went {
 #[track_caller]
 fn deploy_killed(site: &Site<'_>, what: &str, condition: &str) -> String {
     let script = format!(
-        "cd {INFRA}; J={INFRA}/inventory/.mosip-prov/journal.jsonl; E=/home/ubuntu/events.jsonl; rm -f $E
+        "cd {INFRA}; J={INFRA}/inventory/.mosip-prov/journal.jsonl; E=/home/ubuntu/events.jsonl; {KEEP}; cd {INFRA}
 n=$(cat $J 2>/dev/null | wc -l)
 ({}) >/home/ubuntu/deploy.log 2>&1 </dev/null & shell=$!
 while kill -0 $shell 2>/dev/null; do
@@ -97,10 +107,6 @@ docker inspect -f '{{.Name}} {{.State.StartedAt}}' $(docker ps -q) 2>/dev/null |
 #[ignore = "needs the testbed"]
 fn a_deployment_goes_on_wherever_it_was_killed_and_is_then_left_alone() {
     let testbed = Testbed::get();
-    if std::process::Command::new("terraform").arg("version").output().is_err() {
-        println!("skipped: there is no terraform on this machine");
-        return;
-    }
     let site = Site::fresh(&testbed);
 
     // Inside long steps, the first time that the stage they are in is gone through.
@@ -156,7 +162,7 @@ fn a_deployment_goes_on_wherever_it_was_killed_and_is_then_left_alone() {
     assert_eq!(starts(&testbed), before, "something was restarted");
 
     what_has_drifted_is_named(&testbed, &site);
-    secrets_are_nowhere(&site);
+    secrets_are_nowhere(&testbed, &site);
     one_host_comes_back(&testbed, &site, &cluster, "vm5");
 }
 
@@ -193,18 +199,31 @@ fn what_has_drifted_is_named(testbed: &Testbed, site: &Site<'_>) {
     assert!(code == 0 && !text.contains("DRIFT"), "{text}");
 }
 
-/// Neither Rancher's password nor what is in a peer's file or kubeconfig is left where it does not belong.
-fn secrets_are_nowhere(site: &Site<'_>) {
+/// Nothing secret is in what any of the deploys said, told or wrote down: Rancher's password and tokens, the private keys of
+/// the VPN and of the cluster's administrators.
+fn secrets_are_nowhere(testbed: &Testbed, site: &Site<'_>) {
+    let mut secrets = site.rancher.secrets();
+    secrets.push(site.rancher.password());
+    let keys = testbed.root(
+        "wireguard-node",
+        "find / -xdev -name 'peer*.conf' -exec sed -n 's/^PrivateKey *= *//p' {} +",
+    );
+    secrets.extend(keys.lines().map(str::to_owned));
+    let keys = testbed.root(
+        DEPLOYMENT,
+        &format!("sed -n 's/.*client-key-data: *\\([^ ]*\\).*/\\1/p' {KUBECONFIG}"),
+    );
+    secrets.extend(keys.lines().map(str::to_owned));
+    secrets.retain(|secret| !secret.is_empty());
+    assert!(secrets.len() >= 4, "{} secrets are looked for", secrets.len());
+    let patterns = secrets.join("\n");
     let script = format!(
-        "cd /home/ubuntu && grep -rlF '{}' deploy.log events.jsonl {INFRA}/inventory/.mosip-prov; true",
-        site.rancher.password()
+        "{KEEP}; test -s all.log -a -s all.jsonl && grep -q deploy_started {INFRA}/inventory/.mosip-prov/journal.jsonl || exit 3
+cat >/root/patterns <<'end'\n{patterns}\nend
+grep -rlF -f /root/patterns all.log all.jsonl {INFRA}/inventory/.mosip-prov; code=$?; rm /root/patterns; exit $code"
     );
-    let found = site.run(&script);
-    assert_eq!(
-        String::from_utf8_lossy(&found.stdout),
-        "",
-        "a password is in these files"
-    );
+    let found = testbed.try_root(DEPLOYMENT, &script);
+    assert_eq!(found.status.code(), Some(1), "secrets are in: {}", shown(&found));
 }
 
 /// `host` is lost and comes back as a fresh machine: with `--limit` it becomes what it was, and no other is changed.
@@ -233,6 +252,64 @@ fn one_host_comes_back(testbed: &Testbed, site: &Site<'_>, cluster: &Cluster<'_>
     let mut after = starts(testbed);
     after.insert(host, before[host].clone());
     assert_eq!(after, before, "something of another host was restarted");
-    // The front's upstream on the new machine is a stand-in's affair.
-    assert_eq!(testbed.root(host, &format!("test -e {HELM} || echo absent")), "absent");
+}
+
+/// What a pipeline gets when something is wrong before, or at, the first stage.
+#[test]
+#[ignore = "needs the testbed"]
+fn what_cannot_begin_says_so_with_its_exit_code() {
+    let testbed = Testbed::of(&["vm1"]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let inventory = testbed.copy_inventory(folder.path());
+    let path = inventory.to_str().expect("UTF-8").to_owned();
+    let program = Program::new();
+    let deploy = |more: &[&str]| program.run(&[&["deploy", "-i", &path], more].concat());
+
+    let ran = deploy(&[]).expect(1);
+    assert!(
+        ran.stderr.contains("there is no terminal to ask on") && ran.stderr.contains("--yes"),
+        "{}",
+        ran.shown()
+    );
+    let ran = deploy(&["--yes", "--from", "verify-mosip", "--to", "wireguard"]).expect(1);
+    assert!(
+        ran.stderr.contains("no stage is left to be gone through"),
+        "{}",
+        ran.shown()
+    );
+    // All stages are looked at before the first: there are no roots of Terraform here.
+    let ran = deploy(&["--yes"]).expect(1);
+    assert!(
+        ran.stderr.contains("obs_deployment") && ran.stderr.contains("mosip_deployment"),
+        "{}",
+        ran.shown()
+    );
+    assert!(!folder.path().join("inventory/.mosip-prov/journal.jsonl").exists());
+
+    // A machine that is not there ends it at the first stage, which says how it goes on.
+    let text = std::fs::read_to_string(&inventory).expect("read");
+    std::fs::write(
+        &inventory,
+        text.replace("vm3 ansible_host=10.61.0.13", "vm3 ansible_host=10.61.0.99"),
+    )
+    .expect("written");
+    let nameserver = nameserver::start(&zone());
+    let server = nameserver.address().to_string();
+    let words = [
+        "--yes",
+        "--to",
+        "apt-upgrade",
+        "--skip",
+        "deployment-node",
+        "--nameserver",
+        &server,
+    ];
+    let ran = deploy(&words).expect(4).says(&[
+        "STAGE 1/2 preflight: unreachable",
+        "STOPPED",
+        "--skip deployment-node --to apt-upgrade",
+    ]);
+    assert!(!ran.stdout.contains("STAGE 2/2"), "{}", ran.shown());
+    let ran = program.run(&["status", "--offline", "-i", &path]).expect(0);
+    ran.says(&["preflight             failed", "Next is preflight"]);
 }

@@ -418,22 +418,21 @@ impl Root {
         let mut collect = |event: TerraformEvent| {
             match &event {
                 TerraformEvent::Summary { counts, .. } => summary = *counts,
-                // From here on the plan is read and spent, whatever becomes of us.
+                // From here on the plan is read and spent; it holds secrets.
                 TerraformEvent::Started { .. } if !std::mem::replace(&mut spent, true) => store::forget(saved),
                 _ => {}
             }
             on_event(event);
         };
+        store::begin(saved);
         let ended = self.stream(&store, &job, &mut collect, interrupt).await;
         let ended = match ended {
             Ok(ended) => self.ended(&job, ended, &[0]).await,
             Err(error) => Err(error),
         };
-        if !matches!(
-            ended,
-            Err(TerraformError::Locked { .. } | TerraformError::CannotStart { .. })
-        ) {
-            store::forget(saved);
+        match ended {
+            Err(TerraformError::Locked { .. } | TerraformError::CannotStart { .. }) => store::give_back(saved),
+            _ => store::forget(saved),
         }
         ended.map(|ended| Applied {
             summary,

@@ -17,6 +17,8 @@ const PLAN: &str = "plan-";
 /// Folders below a root that are not looked into for its configuration.
 const MODULE_LIST: &str = ".terraform/modules/modules.json";
 
+/// The same once terraform was started with it: it is not offered again, whatever becomes of us meanwhile.
+const APPLYING: &str = "applying.json";
 /// A plan that is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Saved {
@@ -120,7 +122,7 @@ impl Store {
         for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
             let name = entry.file_name();
             let name = name.to_string_lossy();
-            if name.starts_with(PLAN) || name == DESCRIPTION {
+            if name.starts_with(PLAN) || name == DESCRIPTION || name == APPLYING {
                 let _ = fs::remove_file(entry.path());
             }
         }
@@ -165,16 +167,41 @@ pub(crate) fn kept(folder: &Path) -> Result<Option<Plan>, TerraformError> {
     Ok(Some(plan))
 }
 
+/// Terraform is about to be started with that plan.
+pub(crate) fn begin(saved: &Saved) {
+    rename(saved, DESCRIPTION, APPLYING);
+}
+
+/// Terraform did not take the plan after all.
+pub(crate) fn give_back(saved: &Saved) {
+    rename(saved, APPLYING, DESCRIPTION);
+}
+
+/// A plan that is described nowhere is only not offered again: nothing depends on these files.
+fn rename(saved: &Saved, from: &str, to: &str) {
+    let Some(folder) = saved.file.parent() else { return };
+    if described(&folder.join(from)).is_some_and(|file| folder.join(file) == saved.file) {
+        let _ = fs::rename(folder.join(from), folder.join(to));
+    }
+}
+
+/// The plan's file that a description is of.
+fn described(path: &Path) -> Option<String> {
+    let text = fs::read(path).ok()?;
+    serde_json::from_slice::<Description>(&text)
+        .ok()
+        .map(|found| found.file)
+}
+
 /// Removes a plan, and its description when it is of that one.
 pub(crate) fn forget(saved: &Saved) {
     let _ = fs::remove_file(&saved.file);
     let Some(folder) = saved.file.parent() else { return };
-    let path = folder.join(DESCRIPTION);
-    let described = fs::read(&path)
-        .ok()
-        .and_then(|text| serde_json::from_slice::<Description>(&text).ok());
-    if described.is_none_or(|described| !folder.join(&described.file).is_file()) {
-        let _ = fs::remove_file(&path);
+    for name in [DESCRIPTION, APPLYING] {
+        let path = folder.join(name);
+        if described(&path).is_none_or(|file| !folder.join(file).is_file()) {
+            let _ = fs::remove_file(&path);
+        }
     }
 }
 
@@ -266,6 +293,11 @@ mod tests {
         assert_eq!((found.made, found.saved.as_ref()), (2, Some(&second)));
         // The one that is gone does not take the other's description along.
         forget(&first);
+        // Once terraform has it, it is not offered, until it was given back.
+        begin(&second);
+        assert!(kept(dir.path()).expect("read").is_none());
+        begin(&first);
+        give_back(&second);
         assert!(kept(dir.path()).expect("read").is_some());
         forget(&second);
         assert!(kept(dir.path()).expect("read").is_none());

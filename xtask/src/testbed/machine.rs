@@ -208,6 +208,22 @@ fn resolver() -> String {
     }
 }
 
+/// Starts the host and waits until it takes a login; the time that took. A container that ends while it boots, which happens
+/// now and then on a busy machine, is started again, twice at most, and that is said.
+pub fn bring_up(host: &Host, base: &Path, patience: Duration) -> Result<Duration> {
+    let began = Instant::now();
+    for _ in 0..2 {
+        start(host, base)?;
+        match wait_ready(host, patience) {
+            Ok(_) => return Ok(began.elapsed()),
+            Err(error) if pid(host).is_some() => return Err(error),
+            Err(error) => println!("{}: {error}\n{}: started again", host.name, host.name),
+        }
+    }
+    start(host, base)?;
+    wait_ready(host, patience)
+}
+
 /// Waits until the host takes a login as `ubuntu`; the time from now, or an error with the end of its log.
 pub fn wait_ready(host: &Host, patience: Duration) -> Result<Duration> {
     let started = Instant::now();
@@ -215,7 +231,11 @@ pub fn wait_ready(host: &Host, patience: Duration) -> Result<Duration> {
         if sh::output(ssh(host, "ubuntu").args(["-o", "ConnectTimeout=2", "true"])).is_ok() {
             return Ok(started.elapsed());
         }
-        let gone = pid(host).is_none();
+        // Seen twice: a process that is just becoming another program has no command line for a moment.
+        let gone = pid(host).is_none() && {
+            std::thread::sleep(Duration::from_millis(200));
+            pid(host).is_none()
+        };
         if gone || started.elapsed() > patience {
             let what = if gone {
                 "it has ended".to_owned()

@@ -152,8 +152,7 @@ fn up() -> Result<()> {
             machine::stop(host, false)?;
         }
         let running = machine::pid(host).is_some();
-        machine::start(host, &base)?;
-        let took = machine::wait_ready(host, PATIENCE)?;
+        let took = machine::bring_up(host, &base, PATIENCE)?;
         Ok(if running {
             "was up".into()
         } else {
@@ -192,8 +191,7 @@ fn reset(hosts: &[&'static Host]) -> Result<()> {
         machine::stop(host, false)?;
         machine::unmount(host)?;
         machine::forget(host)?;
-        machine::start(host, &base)?;
-        machine::wait_ready(host, PATIENCE)?;
+        machine::bring_up(host, &base, PATIENCE)?;
         Ok(format!("reset, {:.1} s", started.elapsed().as_secs_f64()))
     })
 }
@@ -208,8 +206,7 @@ fn restart(hosts: &[&'static Host]) -> Result<()> {
             ))
         })?;
         machine::stop(host, true)?;
-        machine::start(host, Path::new(&base))?;
-        machine::wait_ready(host, PATIENCE)?;
+        machine::bring_up(host, Path::new(&base), PATIENCE)?;
         Ok(format!("restarted, {:.1} s", started.elapsed().as_secs_f64()))
     })
 }

@@ -1,6 +1,7 @@
 //! `deploy` and `status`: what they take.
 
 use super::{BecomeOptions, ConnectionOptions, Format, InventoryOptions, Selection, What};
+use crate::repeat;
 use clap::builder::PossibleValuesParser;
 use clap::{ArgAction, Args, ValueHint};
 use mosip_prov::deploy::Stage;
@@ -55,6 +56,22 @@ pub struct DeployArgs {
     /// Write every event of every run to this file as it happens, one JSON object a line (docs/events.md).
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Output")]
     pub events: Option<PathBuf>,
+}
+
+impl Everywhere {
+    /// The same with the VPN's own inventory, where `playbook` needs it.
+    pub fn with_vpn(&self, playbook: &str, vpn: Option<&str>) -> Self {
+        let mut all = self.clone();
+        if let Some(path) = vpn.filter(|_| playbook == Stage::Wireguard.name()) {
+            all.inventory.inventory.push(path.to_owned());
+        }
+        all
+    }
+
+    /// The command that shows all that `playbook` would change on `host`.
+    pub fn plan(&self, playbook: &str, host: &str, vpn: Option<&str>) -> String {
+        repeat::command("plan", &self.with_vpn(playbook, vpn).of(&[playbook]), Some(host))
+    }
 }
 
 /// What `status` takes.

@@ -144,7 +144,7 @@ async fn drive(ready: &Ready, show: &RefCell<Show>) -> io::Result<RunReport> {
 }
 
 /// Ends the process at once, saying what was left.
-fn leave(show: &mut Show) -> ! {
+pub fn leave(show: &mut Show) -> ! {
     show.leave();
     if show.running().is_empty() {
         complain("\ninterrupted; nothing was being changed");

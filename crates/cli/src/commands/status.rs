@@ -29,9 +29,9 @@ pub fn status(args: &StatusArgs, look: &Look) -> Exit {
         true => offline(args, look),
         false => online(args, look),
     };
-    let (status, standing) = match found {
-        Ok(Some(found)) => found,
-        Ok(None) => return Exit::Interrupted,
+    let Looked { status, standing, vpn } = match found {
+        Ok(Ok(found)) => found,
+        Ok(Err(exit)) => return exit,
         Err(stop) => return stopped(&stop, look),
     };
     let shown = match args.format {
@@ -44,7 +44,14 @@ pub fn status(args: &StatusArgs, look: &Look) -> Exit {
         },
         Format::Text => {
             let again = repeat::command("deploy", &args.how.of(&[]), None);
-            say(text(&status, standing.as_ref(), &again, paint).trim_end())
+            say(text(
+                &status,
+                standing.as_ref(),
+                &|playbook, host| args.how.plan(playbook, host, vpn.as_deref()),
+                &again,
+                paint,
+            )
+            .trim_end())
         }
     };
     if shown != Exit::Ok {
@@ -57,13 +64,24 @@ pub fn status(args: &StatusArgs, look: &Look) -> Exit {
     }
 }
 
-type Found = Result<Option<(Status, Option<Standing>)>, Stop>;
+type Found = Result<Result<Looked, Exit>, Stop>;
+
+/// The status, what the journal says of the last deploy, and the VPN's own inventory.
+struct Looked {
+    status: Status,
+    standing: Option<Standing>,
+    vpn: Option<String>,
+}
 
 fn offline(args: &StatusArgs, look: &Look) -> Found {
     let (provisioner, warnings) = session::load_inventory(&args.how.inventory)?;
     diagnostics::report(&warnings, look);
     let standing = Standing::of(&provisioner.journal()?);
-    Ok(Some((Status::of_journal(&provisioner)?, standing)))
+    Ok(Ok(Looked {
+        status: Status::of_journal(&provisioner)?,
+        standing,
+        vpn: None,
+    }))
 }
 
 fn online(args: &StatusArgs, look: &Look) -> Found {
@@ -74,17 +92,19 @@ fn online(args: &StatusArgs, look: &Look) -> Found {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            cannot_start(&error);
-            return Ok(None);
+            return Ok(Err(cannot_start(&error)));
         }
     };
     let asked = runtime.block_on(ask(&deployment));
     runtime.shutdown_background();
-    match asked {
-        Ok(Some(status)) => Ok(Some((status, deployment.last().cloned()))),
-        Ok(None) => Ok(None),
-        Err(stop) => Err(stop),
-    }
+    Ok(match asked? {
+        Some(status) => Ok(Looked {
+            status,
+            standing: deployment.last().cloned(),
+            vpn: deployment.vpn_inventory().map(|path| path.display().to_string()),
+        }),
+        None => Err(Exit::Interrupted),
+    })
 }
 
 /// Asks the machines; a signal ends it.
@@ -106,7 +126,10 @@ async fn ask(deployment: &Deployment) -> Result<Option<Status>, Stop> {
     }
 }
 
-fn text(status: &Status, standing: Option<&Standing>, again: &str, paint: Paint) -> String {
+/// What the command is called that shows all that a playbook would change on a host.
+type Planned<'a> = dyn Fn(&str, &str) -> String + 'a;
+
+fn text(status: &Status, standing: Option<&Standing>, planned: &Planned<'_>, again: &str, paint: Paint) -> String {
     let head = |text: &str| paint.tone(Tone::Strong, text);
     let mut lines = vec![head("STAGES")];
     lines.extend(stages_table(standing, paint).iter().map(|line| format!("  {line}")));
@@ -129,7 +152,9 @@ fn text(status: &Status, standing: Option<&Standing>, again: &str, paint: Paint)
                     "none: all machines are as the stages that were done left them"
                 )
             )),
-            some => some.iter().for_each(|drift| drift_lines(drift, &mut lines, paint)),
+            some => some
+                .iter()
+                .for_each(|drift| drift_lines(drift, planned, &mut lines, paint)),
         }
     }
     if let Some(found) = status.findings.as_ref().filter(|found| !found.is_empty()) {
@@ -144,7 +169,7 @@ fn text(status: &Status, standing: Option<&Standing>, again: &str, paint: Paint)
     lines.join("\n")
 }
 
-fn drift_lines(drift: &Drift, lines: &mut Vec<String>, paint: Paint) {
+fn drift_lines(drift: &Drift, planned: &Planned<'_>, lines: &mut Vec<String>, paint: Paint) {
     let tone = if drift.unreachable { Tone::Bad } else { Tone::Changed };
     let head = format!("{}  {}", drift.host, drift.playbook);
     lines.push(format!("  {}", paint.tone(tone, &neutral_line(&head))));
@@ -157,9 +182,7 @@ fn drift_lines(drift: &Drift, lines: &mut Vec<String>, paint: Paint) {
     );
     if drift.changes.len() > NAMED {
         let more = drift.changes.len() - NAMED;
-        lines.push(format!(
-            "    and {more} more; `mosip-prov plan {} -l {}` shows them all",
-            drift.playbook, drift.host
-        ));
+        let command = planned(&drift.playbook, &drift.host);
+        lines.push(format!("    and {more} more; all of them: {command}"));
     }
 }

@@ -1,20 +1,22 @@
 //! The stages that are no playbooks: looking, Terraform, Rancher.
 
 use super::{Deployment, Ended, OfTerraform, Said, Stage, Watch, inputs};
-use crate::preflight::{Area, PreflightOptions, Progress, UNREACHABLE};
-use crate::rancher::{Given, Mode, Outcome, RancherError};
+use crate::preflight::{self, Area, PreflightOptions, Progress};
+use crate::rancher::{self, Given, Mode, Outcome, RancherError};
 use crate::terraform::{self, Interrupt, Located, Phase, PlanOptions, TerraformError, TerraformEvent};
-use crate::verify::{self, VerifyOptions, Waiting};
+use crate::verify::{self, Verification, VerifyOptions, Waiting};
 use crate::{InputErrors, Provisioner, Settings};
-use mosip_prov_engine::CancelHandle;
+use mosip_prov_engine::{CancelHandle, RunOutcome};
 use mosip_prov_events::{Finding, Findings, Level};
 use mosip_prov_inventory::diagnostic::Diagnostic;
 use mosip_prov_inventory::value::Secret;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 /// How long a lock of Terraform's state is waited for: it may be held by a terraform that outlived its deploy.
 const STATE_LOCK: Duration = Duration::from_secs(600);
+/// What is waited for is said no more often than that.
+const RARELY: Duration = Duration::from_secs(15);
 /// The output of the first root that has Rancher's first password.
 const PASSWORD: &str = "rancher_bootstrap_password";
 
@@ -32,6 +34,14 @@ pub fn check(provisioner: &Provisioner, stage: Stage) -> Result<Vec<Diagnostic>,
             let options = VerifyOptions::default();
             Ok(provisioner.verify(which_cluster(stage), &options)?.warnings().to_vec())
         }
+        // Whatever password comes, this is what it will be used with.
+        Stage::Import => {
+            let given = Given {
+                password: Some(Secret::new("to come".to_owned())),
+                ..Given::default()
+            };
+            provisioner.rancher_import(&given).map(|_| Vec::new())
+        }
         _ => Ok(Vec::new()),
     }
 }
@@ -43,6 +53,14 @@ fn located(provisioner: &Provisioner, stage: Stage) -> Result<Located, InputErro
     };
     let located = terraform::find(provisioner, &which)?;
     Ok(located.map(|root| root.with_lock_timeout(STATE_LOCK)))
+}
+
+/// The name of the root of `stage` on the command line.
+fn root_of(stage: Stage) -> &'static str {
+    match stage {
+        Stage::TerraformMosip => "mosip",
+        _ => "obs",
+    }
 }
 
 fn which_cluster(stage: Stage) -> verify::Which {
@@ -125,7 +143,8 @@ impl Deployment {
         if cancel.is_cancelled() {
             return Ended::Interrupted;
         }
-        of_findings(findings, watch)
+        let outcome = preflight::outcome(&findings);
+        of_findings(findings, outcome, watch)
     }
 
     async fn verify(
@@ -135,14 +154,9 @@ impl Deployment {
         watch: &mut dyn Watch,
         cancel: &CancelHandle,
     ) -> Ended {
-        let options = verify_options(stage, patience(stage));
-        let verification = match provisioner.verify(which_cluster(stage), &options) {
+        let verification = match self.verification(provisioner, stage, patience(stage)) {
             Ok(verification) => verification,
             Err(errors) => return Ended::of_inputs(&errors),
-        };
-        let verification = match &self.prompt {
-            Some(prompt) => verification.with_prompt(prompt.clone()),
-            None => verification,
         };
         let (sender, mut waiting) = unbounded_channel();
         let listener = |on: &Waiting<'_>| drop(sender.send(on.to_string()));
@@ -162,7 +176,21 @@ impl Deployment {
         if cancel.is_cancelled() {
             return Ended::Interrupted;
         }
-        of_findings(verified.findings, watch)
+        let outcome = verified.outcome();
+        of_findings(verified.findings, outcome, watch)
+    }
+
+    fn verification(
+        &self,
+        provisioner: &Provisioner,
+        stage: Stage,
+        timeout: Duration,
+    ) -> Result<Verification, InputErrors> {
+        let verification = provisioner.verify(which_cluster(stage), &verify_options(stage, timeout))?;
+        Ok(match &self.prompt {
+            Some(prompt) => verification.with_prompt(prompt.clone()),
+            None => verification,
+        })
     }
 
     /// Looks once at what `stage` waits for.
@@ -172,8 +200,7 @@ impl Deployment {
         stage: Stage,
         cancel: &CancelHandle,
     ) -> Result<Vec<Finding>, InputErrors> {
-        let options = verify_options(stage, Duration::ZERO);
-        let verification = provisioner.verify(which_cluster(stage), &options)?;
+        let verification = self.verification(provisioner, stage, Duration::ZERO)?;
         Ok(verification.run(&|_| {}, cancel).await.findings)
     }
 
@@ -199,7 +226,20 @@ impl Deployment {
         match self.apply(&located, stage, watch, cancel).await {
             Ok(ended) => ended,
             Err(TerraformError::Interrupted { .. }) => Ended::Interrupted,
-            Err(error) => Ended::Failed(error.to_string(), Some(error.help())),
+            Err(error) => {
+                watch.terraform(OfTerraform::Failed(&error));
+                let help = match &error {
+                    TerraformError::DestroyRefused { .. } => {
+                        let root = root_of(stage);
+                        format!(
+                            "deploy destroys nothing; look at it with `mosip-prov terraform {root} plan`, and where that is \
+                             meant, `mosip-prov terraform {root} apply --allow-destroy`, then deploy again"
+                        )
+                    }
+                    error => error.help(),
+                };
+                Ended::Failed(error.to_string(), Some(help))
+            }
         }
     }
 
@@ -210,7 +250,7 @@ impl Deployment {
         watch: &mut dyn Watch,
         cancel: &CancelHandle,
     ) -> Result<Ended, TerraformError> {
-        let root = located.root();
+        let root = located.root().clone().with_heartbeat(watch.heartbeat());
         let interrupt = Interrupt::new();
         told(Phase::Init, watch, cancel, &interrupt, async |events, interrupt| {
             root.init(&mut |event| drop(events.send(event)), interrupt).await
@@ -225,7 +265,7 @@ impl Deployment {
             .await
         })
         .await?;
-        watch.plan(stage.name().trim_start_matches("terraform-"), &plan);
+        watch.plan(root_of(stage), &plan);
         if plan.is_empty() {
             return Ok(Ended::Ok("nothing was to be changed".to_owned()));
         }
@@ -235,7 +275,7 @@ impl Deployment {
             return Err(TerraformError::DestroyRefused { addresses });
         }
         if self.options.ask {
-            match watch.confirm(&format!("Apply this plan ({stage})?")) {
+            match confirmed(watch, &format!("Apply this plan ({stage})?"), cancel).await {
                 Said::Yes => {}
                 Said::No => {
                     root.discard(&plan);
@@ -255,20 +295,40 @@ impl Deployment {
         Ok(Ended::Ok(counts(&applied.summary)))
     }
 
-    /// Rancher's password, from Terraform's outputs, where no variable has it.
-    pub(super) async fn given(&self, provisioner: &Provisioner) -> Given {
+    /// Rancher's password, from Terraform's outputs, where no variable has it, nor a token or the URL itself.
+    pub(super) async fn given(&self, provisioner: &Provisioner, cancel: &CancelHandle) -> Result<Given, Ended> {
         let mut given = Given::default();
-        // A hand-given password, token or URL wins; so does the absence of a state to read.
-        if let Ok(located) = located(provisioner, Stage::TerraformObs)
-            && let Ok(outputs) = located.root().outputs(&Interrupt::new()).await
-        {
-            given.password = outputs.get(PASSWORD).map(|output| -> Secret { output.reveal() });
+        if provisioner.has_import_url() || matches!(provisioner.rancher_import(&given), Ok(Some(_))) {
+            return Ok(given);
         }
-        given
+        let Ok(located) = located(provisioner, Stage::TerraformObs) else {
+            return Ok(given);
+        };
+        let interrupt = Interrupt::new();
+        let outputs = tokio::select! {
+            outputs = located.root().outputs(&interrupt) => outputs,
+            () = cancel.cancelled() => return Err(Ended::Interrupted),
+        };
+        match outputs {
+            Ok(outputs) => {
+                given.password = outputs.get(PASSWORD).map(|output| -> Secret { output.reveal() });
+                Ok(given)
+            }
+            Err(error) => Err(Ended::Failed(
+                format!("Rancher's password cannot be read from terraform/obs_deployment: {error}"),
+                Some(format!(
+                    "{}; or set rancher_api_token or rancher_bootstrap_password in a vault, or leave the import out: --skip import",
+                    error.help()
+                )),
+            )),
+        }
     }
 
     async fn import(&self, provisioner: &Provisioner, watch: &mut dyn Watch, cancel: &CancelHandle) -> Ended {
-        let given = self.given(provisioner).await;
+        let given = match self.given(provisioner, cancel).await {
+            Ok(given) => given,
+            Err(ended) => return ended,
+        };
         let request = match provisioner.rancher_import(&given) {
             Ok(Some(request)) => request,
             Ok(None) if provisioner.has_import_url() => {
@@ -293,7 +353,7 @@ impl Deployment {
                 Ok(looked) if looked.changes.is_empty() => {}
                 Ok(looked) => {
                     watch.say(&format!("in Rancher: {}", looked.changes.join("; ")));
-                    match watch.confirm("Make these changes (import)?") {
+                    match confirmed(watch, "Make these changes (import)?", cancel).await {
                         Said::Yes => {}
                         Said::No => return Ended::Declined,
                         Said::Interrupt => return Ended::Interrupted,
@@ -302,15 +362,8 @@ impl Deployment {
                 Err(error) => return of_rancher(&error, cancel),
             }
         }
-        let mut last = String::new();
-        let said = |progress: &crate::rancher::Progress| {
-            let text = progress.to_string();
-            if text != last {
-                watch.say(&text);
-                last = text;
-            }
-        };
-        match request.carry_out(Mode::Change, said, cancel).await {
+        let imported = request.carry_out(Mode::Change, rarely(watch), cancel).await;
+        match imported {
             Ok(imported) => {
                 for note in &imported.notes {
                     watch.say(note);
@@ -325,19 +378,45 @@ impl Deployment {
     }
 }
 
-fn of_rancher(error: &RancherError, cancel: &CancelHandle) -> Ended {
+/// Tells what goes on in Rancher; what is waited for, from time to time.
+pub(super) fn rarely(watch: &mut dyn Watch) -> impl FnMut(&rancher::Progress) {
+    let mut last: Option<Instant> = None;
+    move |progress| {
+        let waits = matches!(
+            progress,
+            rancher::Progress::NotReady { .. } | rancher::Progress::Waiting { .. }
+        );
+        if waits && last.is_some_and(|last| last.elapsed() < RARELY) {
+            return;
+        }
+        last = waits.then(Instant::now);
+        watch.say(&progress.to_string());
+    }
+}
+
+/// What a refusal of Rancher is for the stage.
+pub(super) fn of_rancher(error: &RancherError, cancel: &CancelHandle) -> Ended {
+    let help = Some(error.help().to_string());
+    match (cancel.is_cancelled(), error.is_unreachable()) {
+        (true, _) => Ended::Interrupted,
+        (false, true) => Ended::Unreachable(error.to_string(), help),
+        (false, false) => Ended::Failed(error.to_string(), help),
+    }
+}
+
+/// Asks the operator. A signal that came meanwhile counts above the answer.
+pub(super) async fn confirmed(watch: &mut dyn Watch, question: &str, cancel: &CancelHandle) -> Said {
+    let said = watch.confirm(question);
+    // Whoever hears signals has its turn now: nothing was heard while the question stood.
+    tokio::task::yield_now().await;
     match cancel.is_cancelled() {
-        true => Ended::Interrupted,
-        false => Ended::Failed(error.to_string(), Some(error.help().to_string())),
+        true => Said::Interrupt,
+        false => said,
     }
 }
 
 /// Shows what was found, and says what it comes to.
-fn of_findings(findings: Vec<Finding>, watch: &mut dyn Watch) -> Ended {
-    let unreachable = findings
-        .iter()
-        .filter(|f| f.level == Level::Failure)
-        .all(|f| f.check == UNREACHABLE || f.check == verify::UNREACHABLE);
+fn of_findings(findings: Vec<Finding>, outcome: RunOutcome, watch: &mut dyn Watch) -> Ended {
     let findings = Findings::from(findings);
     watch.findings(&findings);
     let some = |number: usize, noun: &str| format!("{number} {noun}{}", if number == 1 { "" } else { "s" });
@@ -347,10 +426,12 @@ fn of_findings(findings: Vec<Finding>, watch: &mut dyn Watch) -> Ended {
         some(findings.warnings, "warning"),
         some(findings.failures, "failure")
     );
-    match (findings.failures, unreachable) {
-        (0, _) => Ended::Ok(counts),
-        (_, true) => Ended::Unreachable(counts),
-        (_, false) => Ended::Failed(counts, Some("each failure above has its remedy".to_owned())),
+    let help = Some("each failure above has its remedy".to_owned());
+    match outcome {
+        RunOutcome::Ok => Ended::Ok(counts),
+        RunOutcome::Failed => Ended::Failed(counts, help),
+        RunOutcome::Unreachable => Ended::Unreachable(counts, help),
+        RunOutcome::Interrupted => Ended::Interrupted,
     }
 }
 
@@ -366,6 +447,10 @@ async fn told<T>(
     interrupt: &Interrupt,
     work: impl AsyncFnOnce(UnboundedSender<TerraformEvent>, &Interrupt) -> Result<T, TerraformError>,
 ) -> Result<T, TerraformError> {
+    if cancel.is_cancelled() {
+        let state = "nothing was begun".into();
+        return Err(TerraformError::Interrupted { phase, state });
+    }
     watch.terraform(OfTerraform::Begins(phase));
     let (sender, mut events) = unbounded_channel();
     let mut work = std::pin::pin!(work(sender, interrupt));

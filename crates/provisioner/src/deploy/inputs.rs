@@ -1,14 +1,21 @@
 //! What a deployment rests on: a digest that tells whether it is still the same, and the check of all of it.
 
-use super::Stage;
+use super::{DeployOptions, Stage};
 use crate::{InputErrors, Provisioner, Settings};
 use mosip_prov_inventory::diagnostic::{Diagnostic, Diagnostics};
 use sha2::{Digest as _, Sha256};
 use std::path::PathBuf;
 
-/// A digest of hosts, groups and variables. What is given by `-e` does not count: it may differ from stage to stage.
-pub fn digest(provisioner: &Provisioner) -> String {
-    let listed = provisioner.inventory().to_list_json().to_string();
+/// A digest of hosts, groups and variables, what is given by `-e` and the VPN's own inventory among them. Secrets are masked
+/// in it: it is written down.
+pub fn digest(provisioner: &Provisioner, settings: &Settings) -> String {
+    let listed = match vpn_inventory(provisioner) {
+        // What is wrong with that file is said when it is checked.
+        Some(_) => Provisioner::load_for_listing(settings_for(provisioner, settings, Stage::Wireguard))
+            .map(|both| both.inventory().to_list_json().to_string())
+            .unwrap_or_default(),
+        None => provisioner.inventory().to_list_json().to_string(),
+    };
     let digest = Sha256::digest(listed.as_bytes());
     digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
@@ -24,7 +31,7 @@ pub fn settings_for(provisioner: &Provisioner, settings: &Settings, stage: Stage
 }
 
 /// `hosts.ini` beside the inventory, when it is to be read for the VPN.
-fn vpn_inventory(provisioner: &Provisioner) -> Option<PathBuf> {
+pub fn vpn_inventory(provisioner: &Provisioner) -> Option<PathBuf> {
     if !provisioner.inventory().hosts_of("wireguard").is_empty() {
         return None;
     }
@@ -55,6 +62,7 @@ pub fn left_out(provisioner: &Provisioner, stage: Stage) -> Option<String> {
 pub fn check(
     provisioner: &Provisioner,
     settings: &Settings,
+    options: &DeployOptions,
     stages: &[Stage],
     problems: &mut Diagnostics,
     warnings: &mut Diagnostics,
@@ -73,12 +81,22 @@ pub fn check(
         if left_out(provisioner, stage).is_some() {
             continue;
         }
-        let checked = check_stage(provisioner, settings, stage);
+        let checked = check_stage(provisioner, settings, stage).and_then(|mut found| {
+            if stage == Stage::Main && imports(provisioner, options) {
+                found.extend(super::doers::check(provisioner, Stage::Import)?);
+            }
+            Ok(found)
+        });
         match checked {
             Ok(found) => found.iter().for_each(&mut add),
             Err(errors) => errors.diagnostics().iter().for_each(&mut add),
         }
     }
+}
+
+/// Whether the stage of the main cluster hands it to Rancher.
+fn imports(provisioner: &Provisioner, options: &DeployOptions) -> bool {
+    !options.skip.contains(&Stage::Import) && left_out(provisioner, Stage::Import).is_none()
 }
 
 fn check_stage(provisioner: &Provisioner, settings: &Settings, stage: Stage) -> Result<Vec<Diagnostic>, InputErrors> {

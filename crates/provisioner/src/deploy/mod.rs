@@ -5,6 +5,7 @@
 
 mod doers;
 mod inputs;
+mod lock;
 mod runs;
 mod stage;
 mod standing;
@@ -14,7 +15,7 @@ pub use stage::Stage;
 pub use standing::{Beginning, Standing, Went, choose};
 pub use status::{Drift, StageStatus, Status};
 
-use crate::terraform::{Phase, TerraformEvent};
+use crate::terraform::{Phase, TerraformError, TerraformEvent};
 use crate::{InputErrors, Provisioner, Settings, journal_problem};
 use mosip_prov_engine::CancelHandle;
 use mosip_prov_engine::journal::{Journal, Record};
@@ -24,7 +25,7 @@ use mosip_prov_transport::Prompt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What an operator says about a deployment, besides the settings of its runs.
 #[derive(Debug, Clone, Default)]
@@ -61,8 +62,8 @@ pub enum Ended {
     LeftOut(String),
     /// Something is wrong: what, and what to do.
     Failed(String, Option<String>),
-    /// Some host was not reached.
-    Unreachable(String),
+    /// Something was not reached: what, and what to do.
+    Unreachable(String, Option<String>),
     /// The operator did not want it.
     Declined,
     /// Interrupted.
@@ -76,7 +77,7 @@ impl Ended {
             Self::Ok(_) => "ok",
             Self::LeftOut(_) => "left_out",
             Self::Failed(..) => "failed",
-            Self::Unreachable(_) => "unreachable",
+            Self::Unreachable(..) => "unreachable",
             Self::Declined => "declined",
             Self::Interrupted => "interrupted",
         }
@@ -85,9 +86,17 @@ impl Ended {
     /// What there is to say of it.
     pub fn reason(&self) -> &str {
         match self {
-            Self::Ok(text) | Self::LeftOut(text) | Self::Failed(text, _) | Self::Unreachable(text) => text,
+            Self::Ok(text) | Self::LeftOut(text) | Self::Failed(text, _) | Self::Unreachable(text, _) => text,
             Self::Declined => "not wanted",
             Self::Interrupted => "interrupted",
+        }
+    }
+
+    /// What there is to do about it.
+    pub fn help(&self) -> Option<&str> {
+        match self {
+            Self::Failed(_, help) | Self::Unreachable(_, help) => help.as_deref(),
+            Self::Ok(_) | Self::LeftOut(_) | Self::Declined | Self::Interrupted => None,
         }
     }
 
@@ -110,6 +119,8 @@ pub enum OfTerraform<'a> {
     Event(&'a TerraformEvent),
     /// It has ended with that.
     Ended,
+    /// It failed, with all that it says.
+    Failed(&'a TerraformError),
 }
 
 /// Who is told what happens, and asked.
@@ -126,6 +137,10 @@ pub trait Watch {
     fn terraform(&mut self, told: OfTerraform<'_>);
     /// What Terraform would do in the root of that name.
     fn plan(&mut self, name: &str, plan: &crate::terraform::Plan);
+    /// How often Terraform's signs of life are wanted.
+    fn heartbeat(&self) -> Duration {
+        Duration::from_secs(10)
+    }
     /// Asks the operator before something is changed. Only when [`DeployOptions::ask`].
     fn confirm(&mut self, question: &str) -> Said;
     /// A stage has ended, after `milliseconds`.
@@ -137,6 +152,7 @@ pub struct Deployment {
     settings: Settings,
     options: DeployOptions,
     inputs: String,
+    vpn_inventory: Option<PathBuf>,
     folder: Option<PathBuf>,
     last: Option<Standing>,
     stages: Vec<Stage>,
@@ -152,10 +168,10 @@ impl Deployment {
     /// Everything that is wrong with inventory, variables, files, playbooks' settings and Terraform's values.
     pub fn prepare(settings: Settings, options: DeployOptions) -> Result<Self, InputErrors> {
         let provisioner = Provisioner::load(settings.clone())?;
-        let inputs = inputs::digest(&provisioner);
+        let inputs = inputs::digest(&provisioner, &settings);
+        let vpn_inventory = inputs::vpn_inventory(&provisioner);
         let last = Standing::of(&provisioner.journal()?);
-        let (mut stages, beginning) = choose(options.from, options.to, last.as_ref(), &inputs);
-        stages.retain(|stage| !options.skip.contains(stage));
+        let (stages, beginning) = choose(options.from, options.to, &options.skip, last.as_ref(), &inputs);
         if stages.is_empty() {
             let problem = Diagnostic::error("no stage is left to be gone through")
                 .help("--from must not come after --to; `mosip-prov deploy --list-stages` lists the stages in order");
@@ -164,7 +180,7 @@ impl Deployment {
         let mut warnings = Diagnostics::new();
         warnings.extend(provisioner.warnings().iter().cloned());
         let mut problems = Diagnostics::new();
-        inputs::check(&provisioner, &settings, &stages, &mut problems, &mut warnings);
+        inputs::check(&provisioner, &settings, &options, &stages, &mut problems, &mut warnings);
         if problems.has_errors() {
             problems.extend(warnings);
             return Err(problems.into());
@@ -174,6 +190,7 @@ impl Deployment {
             settings,
             options,
             inputs,
+            vpn_inventory,
             last,
             stages,
             beginning,
@@ -189,6 +206,7 @@ impl Deployment {
             settings,
             options: DeployOptions::default(),
             inputs: String::new(),
+            vpn_inventory: inputs::vpn_inventory(provisioner),
             last,
             stages: Vec::new(),
             beginning: Beginning::Said,
@@ -214,6 +232,11 @@ impl Deployment {
         self.beginning
     }
 
+    /// The inventory that is read beside the others for the stage of the VPN, when one is.
+    pub fn vpn_inventory(&self) -> Option<&std::path::Path> {
+        self.vpn_inventory.as_deref()
+    }
+
     /// The last deployment beside this inventory, as far as it came.
     pub fn last(&self) -> Option<&Standing> {
         self.last.as_ref()
@@ -227,8 +250,9 @@ impl Deployment {
     /// Goes through the stages until one does not end well. Returns how the last one ended.
     ///
     /// # Errors
-    /// The journal cannot be written: nothing has been done then.
+    /// Another deploy works on this inventory, or the journal cannot be written: nothing has been done then.
     pub async fn run(&self, watch: &mut dyn Watch, cancel: &CancelHandle) -> Result<Ended, InputErrors> {
+        let _alone = self.folder.as_deref().map(lock::Lock::take).transpose()?;
         let journal = match &self.folder {
             Some(folder) => Some(Journal::begin(folder).map_err(|e| InputErrors::of(journal_problem(&e)))?),
             None => None,

@@ -1,5 +1,6 @@
 //! The stages that are playbooks.
 
+use super::doers::{confirmed, of_rancher, rarely};
 use super::{Deployment, Ended, Said, Stage, Watch, inputs};
 use crate::rancher::{AskError, Importing};
 use crate::{InputErrors, Provisioner, Ready, Settings};
@@ -41,7 +42,7 @@ impl Deployment {
             }
             // A run without changes is made all the same: it also does what earlier ones owe.
             if report.has_changes() {
-                match watch.confirm(&format!("Make these changes ({stage})?")) {
+                match confirmed(watch, &format!("Make these changes ({stage})?"), cancel).await {
                     Said::Yes => {}
                     Said::No => return Ended::Declined,
                     Said::Interrupt => return Ended::Interrupted,
@@ -76,20 +77,24 @@ impl Deployment {
         }
         let of_inputs = |errors: InputErrors| Ended::of_inputs(&errors);
         let (provisioner, playbook) = load(settings, name, check).map_err(of_inputs)?;
-        let given = self.given(&provisioner).await;
+        let given = self.given(&provisioner, cancel).await?;
+        if given.password.is_none()
+            && !provisioner.has_import_url()
+            && matches!(provisioner.rancher_import(&given), Ok(None))
+            && !provisioner.inventory().hosts_of("mosip_obs").is_empty()
+        {
+            watch.say("the cluster is not handed to Rancher: no password, token or import URL is known");
+        }
         let ready = match provisioner.prepare_importing(&[playbook], &given).map_err(of_inputs)? {
             Importing::Ready(ready) => *ready,
-            Importing::Ask(ask) => match ask.ask(|_| {}, cancel).await {
+            Importing::Ask(ask) => match ask.ask(rarely(watch), cancel).await {
                 Ok(asked) => {
                     if let Some(why) = &asked.unasked {
                         watch.say(&format!("{why}; so what the import would change is not known"));
                     }
                     *asked.ready
                 }
-                Err(_) if cancel.is_cancelled() => return Err(Ended::Interrupted),
-                Err(AskError::Rancher(error)) => {
-                    return Err(Ended::Failed(error.to_string(), Some(error.help().to_string())));
-                }
+                Err(AskError::Rancher(error)) => return Err(of_rancher(&error, cancel)),
                 Err(AskError::Inputs(errors)) => return Err(of_inputs(errors)),
             },
         };
@@ -147,7 +152,11 @@ fn ended(report: &RunReport, check: bool) -> Ended {
             Some("what failed is named above with what to do".to_owned()),
         ),
         RunOutcome::Unreachable => {
-            Ended::Unreachable(format!("not reached: {}", names(&|host| host.unreachable.is_some())))
+            let who = names(&|host| host.unreachable.is_some());
+            Ended::Unreachable(
+                format!("not reached: {who}"),
+                Some("why, and what to do, is named above".to_owned()),
+            )
         }
         RunOutcome::Interrupted => Ended::Interrupted,
     }

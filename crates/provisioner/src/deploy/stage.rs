@@ -129,9 +129,9 @@ impl Stage {
     }
 
     /// Whether it is gone through again when a deployment is continued, though it ended well: what it looks at may have
-    /// changed meanwhile, or what it finds is kept nowhere (the import's URL is a secret).
+    /// changed meanwhile.
     pub fn again_when_continued(self) -> bool {
-        matches!(self, Self::Preflight | Self::Import)
+        self == Self::Preflight
     }
 }
 

@@ -25,6 +25,12 @@ impl Went {
     pub fn is_done(&self) -> bool {
         matches!(self.outcome.as_deref(), Some("ok" | "left_out"))
     }
+
+    /// Whether it was looked at when a deployment goes on: what was left out for want of hosts costs nothing, and there
+    /// may be some by now.
+    fn is_settled(&self) -> bool {
+        self.outcome.as_deref() == Some("ok")
+    }
 }
 
 /// A deployment, as the journal tells it: what was done for the inputs of the last one, over all its beginnings.
@@ -32,8 +38,6 @@ impl Went {
 pub struct Standing {
     /// The digest of inventory and variables that it is about.
     pub inputs: String,
-    /// The stages that were to be gone through, at the last beginning.
-    pub range: Vec<Stage>,
     /// How each went.
     pub went: BTreeMap<Stage, Went>,
     /// The process that began it last.
@@ -56,14 +60,13 @@ impl Standing {
                     _,
                 ) => {
                     let range: Vec<Stage> = stages.iter().filter_map(|name| Stage::from_name(name)).collect();
-                    // What was done for other inputs says nothing of these; and one that came to its end is over.
-                    let kept = standing
-                        .take()
-                        .filter(|old| old.inputs == *inputs && !old.is_complete());
+                    // What was done for other inputs says nothing of these; and what is to be gone through is done anew.
+                    let kept = standing.take().filter(|old| old.inputs == *inputs);
+                    let mut went = kept.map(|old| old.went).unwrap_or_default();
+                    went.retain(|stage, _| !range.contains(stage));
                     standing = Some(Self {
                         inputs: inputs.clone(),
-                        range,
-                        went: kept.map(|old| old.went).unwrap_or_default(),
+                        went,
                         pid: *pid,
                         outcome: None,
                         run: entry.run.clone(),
@@ -137,16 +140,20 @@ pub enum Beginning {
     OtherInputs,
 }
 
-/// The stages of `from..=to` that are to be gone through, and why these: stages that the last deployment did are left out
-/// when it stopped on the way and is continued with the same `inputs`.
+/// The stages of `from..=to` but those of `skip` that are to be gone through, and why these: stages that the last
+/// deployment did are left out when it stopped on the way and is continued with the same `inputs`.
 pub fn choose(
     from: Option<Stage>,
     to: Option<Stage>,
+    skip: &[Stage],
     last: Option<&Standing>,
     inputs: &str,
 ) -> (Vec<Stage>, Beginning) {
     let to = to.unwrap_or(Stage::VerifyMosip);
-    let range = |from: Stage| Stage::ALL.into_iter().filter(move |stage| (from..=to).contains(stage));
+    let range = |from: Stage| {
+        let wanted = move |stage: &Stage| (from..=to).contains(stage) && !skip.contains(stage);
+        Stage::ALL.into_iter().filter(wanted)
+    };
     if let Some(from) = from {
         return (range(from).collect(), Beginning::Said);
     }
@@ -157,7 +164,8 @@ pub fn choose(
         Some(last) if all.clone().all(|stage| last.is_done(stage)) => (all.collect(), Beginning::New),
         Some(last) if last.inputs != inputs => (all.collect(), Beginning::OtherInputs),
         Some(last) => {
-            let left = all.filter(|stage| stage.again_when_continued() || !last.is_done(*stage));
+            let settled = |stage: &Stage| last.went.get(stage).is_some_and(Went::is_settled);
+            let left = all.filter(|stage| stage.again_when_continued() || !settled(stage));
             (left.collect(), Beginning::Continued)
         }
     }
@@ -177,7 +185,11 @@ mod tests {
     }
 
     fn begun(run: &str, inputs: &str) -> Entry {
-        let stages = Stage::ALL.iter().map(|stage| stage.name().to_owned()).collect();
+        begun_with(run, inputs, &Stage::ALL)
+    }
+
+    fn begun_with(run: &str, inputs: &str, stages: &[Stage]) -> Entry {
+        let stages = stages.iter().map(|stage| stage.name().to_owned()).collect();
         let record = Record::DeployStarted {
             stages,
             inputs: inputs.to_owned(),
@@ -216,7 +228,7 @@ mod tests {
         for outcome in [None, Some("failed"), Some("interrupted"), Some("declined")] {
             let standing = Standing::of(&stopped("x", Stage::Observation, outcome)).expect("one");
             assert_eq!(standing.first_open(), Some(Stage::Observation));
-            let (stages, why) = choose(None, None, Some(&standing), "x");
+            let (stages, why) = choose(None, None, &[], Some(&standing), "x");
             assert_eq!(why, Beginning::Continued);
             assert_eq!(stages[..2], [Stage::Preflight, Stage::Observation], "{outcome:?}");
         }
@@ -225,7 +237,8 @@ mod tests {
     #[test]
     fn a_continued_one_remembers_what_was_done_before_it() {
         let mut entries = stopped("x", Stage::Observation, None);
-        entries.push(begun("b", "x"));
+        let left: Vec<Stage> = Stage::ALL.into_iter().filter(|s| *s >= Stage::Observation).collect();
+        entries.push(begun_with("b", "x", &[&[Stage::Preflight], &left[..]].concat()));
         entries.extend(stage("b", Stage::Preflight, Some("ok")));
         entries.extend(stage("b", Stage::Observation, Some("ok")));
         entries.extend(stage("b", Stage::VerifyObservation, None));
@@ -237,12 +250,12 @@ mod tests {
     #[test]
     fn other_inputs_begin_anew_and_a_finished_one_too() {
         let standing = Standing::of(&stopped("x", Stage::Main, Some("failed"))).expect("one");
-        let (stages, why) = choose(None, None, Some(&standing), "y");
+        let (stages, why) = choose(None, None, &[], Some(&standing), "y");
         assert_eq!((stages.len(), why), (13, Beginning::OtherInputs));
         let mut entries = stopped("x", Stage::VerifyMosip, Some("ok"));
         let standing = Standing::of(&entries).expect("one");
         assert!(standing.is_complete());
-        assert_eq!(choose(None, None, Some(&standing), "x").1, Beginning::New);
+        assert_eq!(choose(None, None, &[], Some(&standing), "x").1, Beginning::New);
         // The next one that is begun forgets it.
         entries.push(begun("b", "x"));
         let standing = Standing::of(&entries).expect("one");
@@ -250,20 +263,65 @@ mod tests {
     }
 
     #[test]
+    fn one_that_was_finished_without_a_stage_is_gone_through_again_without_it() {
+        let skip = [Stage::AptUpgrade];
+        let stages: Vec<Stage> = Stage::ALL.into_iter().filter(|s| !skip.contains(s)).collect();
+        let mut entries = vec![begun_with("a", "x", &stages)];
+        entries.extend(stages.iter().flat_map(|s| stage("a", *s, Some("ok"))));
+        let standing = Standing::of(&entries).expect("one");
+        assert_eq!(
+            choose(None, None, &skip, Some(&standing), "x"),
+            (stages, Beginning::New)
+        );
+        // Without the flag, what was skipped is what is left.
+        let (left, why) = choose(None, None, &[], Some(&standing), "x");
+        assert_eq!(
+            (left, why),
+            (vec![Stage::Preflight, Stage::AptUpgrade], Beginning::Continued)
+        );
+    }
+
+    #[test]
+    fn a_part_that_is_done_anew_forgets_that_part_alone() {
+        let mut entries = stopped("x", Stage::VerifyMosip, Some("ok"));
+        let part = [Stage::Wireguard, Stage::Observation];
+        entries.push(begun_with("b", "x", &part));
+        entries.extend(stage("b", Stage::Wireguard, None));
+        let standing = Standing::of(&entries).expect("one");
+        let open: Vec<Stage> = Stage::ALL.into_iter().filter(|s| !standing.is_done(*s)).collect();
+        assert_eq!(open, part);
+    }
+
+    #[test]
+    fn what_was_left_out_for_want_of_hosts_is_looked_at_again() {
+        let mut entries = stopped("x", Stage::Wireguard, Some("left_out"));
+        entries.extend(stage("a", Stage::Observation, None));
+        let standing = Standing::of(&entries).expect("one");
+        let (stages, _) = choose(None, None, &[], Some(&standing), "x");
+        assert_eq!(stages[..3], [Stage::Preflight, Stage::Wireguard, Stage::Observation]);
+    }
+
+    #[test]
     fn a_range_that_is_done_is_gone_through_again() {
         let standing = Standing::of(&stopped("x", Stage::Import, Some("failed"))).expect("one");
-        let (stages, why) = choose(None, Some(Stage::AptUpgrade), Some(&standing), "x");
+        let (stages, why) = choose(None, Some(Stage::AptUpgrade), &[], Some(&standing), "x");
         assert_eq!((stages.len(), why), (3, Beginning::New));
     }
 
     #[test]
     fn what_is_said_counts() {
         let standing = Standing::of(&stopped("x", Stage::Import, None)).expect("one");
-        let (stages, why) = choose(Some(Stage::Wireguard), Some(Stage::Observation), Some(&standing), "x");
+        let (stages, why) = choose(
+            Some(Stage::Wireguard),
+            Some(Stage::Observation),
+            &[],
+            Some(&standing),
+            "x",
+        );
         assert_eq!(stages, [Stage::Wireguard, Stage::Observation]);
         assert_eq!(why, Beginning::Said);
         assert!(
-            choose(Some(Stage::Main), Some(Stage::Wireguard), None, "x")
+            choose(Some(Stage::Main), Some(Stage::Wireguard), &[], None, "x")
                 .0
                 .is_empty()
         );
@@ -272,6 +330,9 @@ mod tests {
     #[test]
     fn a_new_one_is_all_stages() {
         assert_eq!(Standing::of(&[]), None);
-        assert_eq!(choose(None, None, None, "x"), (Stage::ALL.to_vec(), Beginning::New));
+        assert_eq!(
+            choose(None, None, &[], None, "x"),
+            (Stage::ALL.to_vec(), Beginning::New)
+        );
     }
 }

@@ -1,7 +1,8 @@
 //! Where a deployment stands: what the journal says, and what the machines say to it.
 
+use super::lock::Lock;
 use super::{Deployment, Stage, Standing, Went, inputs};
-use crate::{InputErrors, Provisioner, Settings};
+use crate::{InputErrors, Provisioner, Settings, verify};
 use mosip_prov_engine::CancelHandle;
 use mosip_prov_events::{Finding, TaskStatus};
 use mosip_prov_inventory::diagnostic::Diagnostic;
@@ -66,7 +67,8 @@ impl Status {
 
     /// Whether some host was not reached.
     pub fn unreachable(&self) -> bool {
-        self.drift.iter().flatten().any(|drift| drift.unreachable)
+        let lost = |finding: &Finding| finding.area == verify::DEPLOYMENT && finding.check == verify::UNREACHABLE;
+        self.drift.iter().flatten().any(|drift| drift.unreachable) || self.findings.iter().flatten().any(lost)
     }
 
     /// What the journal says, without connecting to anything.
@@ -76,6 +78,8 @@ impl Status {
     pub fn of_journal(provisioner: &Provisioner) -> Result<Self, InputErrors> {
         let standing = Standing::of(&provisioner.journal()?);
         let past = provisioner.history()?;
+        let inputs = inputs::digest(provisioner, &provisioner.settings);
+        let inputs_changed = standing.as_ref().is_some_and(|s| s.inputs != inputs);
         let went = |stage: Stage| standing.as_ref().and_then(|s| s.went.get(&stage)).cloned();
         let handlers = past
             .owed
@@ -95,27 +99,17 @@ impl Status {
                 })
                 .collect(),
             next: match &standing {
-                Some(standing) => standing.first_open().map(Stage::name),
-                None => Some(Stage::Preflight.name()),
+                // Then all of it is begun anew.
+                Some(standing) if !inputs_changed => standing.first_open().map(Stage::name),
+                _ => Some(Stage::Preflight.name()),
             },
-            inputs_changed: standing
-                .as_ref()
-                .is_some_and(|s| s.inputs != inputs::digest(provisioner)),
-            running: standing
-                .as_ref()
-                .filter(|s| s.outcome.is_none())
-                .map(|s| s.pid)
-                .filter(|pid| is_alive(*pid)),
+            inputs_changed,
+            running: provisioner.journal_folder().as_deref().and_then(Lock::holder),
             owed: handlers.chain(units).collect(),
             drift: None,
             findings: None,
         })
     }
-}
-
-/// Whether the process is there. Another may have its number by now; it is a hint for the operator, no lock.
-fn is_alive(pid: u32) -> bool {
-    std::path::Path::new("/proc").join(pid.to_string()).exists()
 }
 
 impl Deployment {

@@ -7,7 +7,7 @@ use super::stopped;
 use crate::args::DeployArgs;
 use crate::diagnostics;
 use crate::exit::Exit;
-use crate::output::{Look, complain, say};
+use crate::output::{Look, say};
 use crate::prompt::{self, Passphrases};
 use crate::repeat;
 use crate::session::{self, Mode, Stop};
@@ -48,7 +48,7 @@ pub fn deploy(args: &DeployArgs, look: &Look) -> Exit {
         Err(stop) => return stopped(&stop, look),
     };
     diagnostics::report(&warnings, look);
-    let progress = match Progress::new(args, look) {
+    let progress = match Progress::new(args, &deployment, look) {
         Ok(progress) => Shared::new(progress),
         Err(error) => {
             let problem = Diagnostic::error(error.to_string()).help("name a file in a folder that you may write to");
@@ -80,6 +80,10 @@ pub fn deploy(args: &DeployArgs, look: &Look) -> Exit {
     for stage in &args.skip {
         again.push_str(&format!(" --skip {stage}"));
     }
+    // What came before the first stage was never this deploy's affair.
+    if let (Some(_), Some(stage)) = (&args.from, progress.stopped_at()) {
+        again.push_str(&format!(" --from {stage}"));
+    }
     if let Some(to) = &args.to {
         again.push_str(&format!(" --to {to}"));
     }
@@ -105,7 +109,7 @@ fn exit_of(ended: &Ended) -> Exit {
         Ended::Ok(_) | Ended::LeftOut(_) => Exit::Ok,
         // What the operator did not want is left to do.
         Ended::Failed(..) | Ended::Declined => Exit::Failed,
-        Ended::Unreachable(_) => Exit::Unreachable,
+        Ended::Unreachable(..) => Exit::Unreachable,
         Ended::Interrupted => Exit::Interrupted,
     }
 }
@@ -123,7 +127,7 @@ fn announce(deployment: &Deployment, look: &Look) {
                 .to_owned()
         }
         (Beginning::Continued, last) => {
-            let open = last.and_then(Standing::first_open).filter(|stage| stages.contains(stage));
+            let open = stages.iter().copied().find(|stage| last.is_some_and(|last| !last.is_done(*stage)));
             let at = open.or(first).map_or("", Stage::name);
             let how = last.and_then(|last| last.outcome.as_deref()).unwrap_or("was cut short");
             format!("going on at {at}: the last deploy {}", ending(how))
@@ -156,8 +160,6 @@ async fn drive(deployment: &Deployment, progress: &Shared) -> io::Result<Result<
             name = signals.next() => {
                 if cancel.is_cancelled() {
                     progress.leave();
-                    complain("interrupted; `mosip-prov deploy` goes on where this was");
-                    std::process::exit(i32::from(Exit::Interrupted.code()));
                 }
                 progress.clone().say(&format!("{name}: stopping in an orderly way; once more leaves at once"));
                 cancel.cancel();

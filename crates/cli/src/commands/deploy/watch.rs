@@ -1,19 +1,21 @@
 //! What an operator sees of a deployment.
 
 use crate::args::{DeployArgs, Everywhere, OutputOptions};
-use crate::commands::terraform_show;
+use crate::commands::{run, terraform_show};
+use crate::exit::Exit;
 use crate::output::{Look, complain, say};
 use crate::prompt;
 use crate::repeat;
 use crate::show::{self, Show, Showing};
-use mosip_prov::deploy::{Ended, OfTerraform, Said, Stage, Watch};
+use mosip_prov::deploy::{Deployment, Ended, OfTerraform, Said, Stage, Watch};
 use mosip_prov::events::{Event, EventKind, Findings};
-use mosip_prov::terraform::Plan;
+use mosip_prov::terraform::{Plan, TerraformEvent};
 use mosip_prov_report::paint::{Paint, Tone};
 use mosip_prov_report::text::{duration, neutral, neutral_line, pad};
 use mosip_prov_report::{JsonLines, RenderError, Renderer as _, findings};
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::Duration;
 
 /// The state of what is shown.
 pub struct Progress {
@@ -21,6 +23,9 @@ pub struct Progress {
     verbose: u8,
     diff: bool,
     how: Everywhere,
+    vpn: Option<String>,
+    /// Terraform runs.
+    terraforming: bool,
     /// The stage that goes on: its number, of how many.
     at: (usize, usize),
     /// The run that goes on.
@@ -32,12 +37,14 @@ pub struct Progress {
 
 impl Progress {
     /// Nothing has been shown yet. The file of `--events` is made now, so that a mistake shows before anything connects.
-    pub fn new(args: &DeployArgs, look: &Look) -> Result<Self, RenderError> {
+    pub fn new(args: &DeployArgs, deployment: &Deployment, look: &Look) -> Result<Self, RenderError> {
         Ok(Self {
             look: *look,
             verbose: args.verbose,
             diff: args.diff,
             how: args.how.clone(),
+            vpn: deployment.vpn_inventory().map(|path| path.display().to_string()),
+            terraforming: false,
             at: (0, 0),
             show: None,
             events: args.events.as_deref().map(JsonLines::create).transpose()?,
@@ -68,7 +75,11 @@ impl Progress {
                 junit: None,
             };
             let playbooks: Vec<&str> = playbooks.iter().map(String::as_str).collect();
-            let command = repeat::command("run", &self.how.of(&playbooks), None);
+            let how = playbooks.first().map_or_else(
+                || self.how.clone(),
+                |playbook| self.how.with_vpn(playbook, self.vpn.as_deref()),
+            );
+            let command = repeat::command("run", &how.of(&playbooks), None);
             let showing = Showing {
                 diff: self.diff || check,
                 command: Some(command.clone()),
@@ -117,11 +128,24 @@ impl Shared {
         Self(Rc::new(RefCell::new(progress)))
     }
 
-    /// Shows what it can, for an operator who leaves at once.
-    pub fn leave(&self) {
-        if let Some(show) = &mut self.0.borrow_mut().show {
-            show.leave();
+    /// Ends the process at once, saying what was left.
+    pub fn leave(&self) -> ! {
+        let mut progress = self.0.borrow_mut();
+        if progress.terraforming {
+            complain("terraform was told to stop, and ends by itself; the next deploy waits for its lock");
         }
+        complain("`mosip-prov deploy` goes on where this was");
+        match &mut progress.show {
+            Some(show) => run::leave(show),
+            None => std::process::exit(i32::from(Exit::Interrupted.code())),
+        }
+    }
+
+    /// The stage that did not end well.
+    pub fn stopped_at(&self) -> Option<Stage> {
+        let progress = self.0.borrow();
+        let last = progress.ended.last();
+        last.filter(|(_, ended, _)| !ended.goes_on()).map(|(stage, ..)| *stage)
     }
 
     /// How it all went; `again` is the command that goes on.
@@ -186,16 +210,31 @@ impl Watch for Shared {
     }
 
     fn terraform(&mut self, told: OfTerraform<'_>) {
-        let terraform = &mut self.0.borrow_mut().terraform;
+        let mut progress = self.0.borrow_mut();
         match told {
-            OfTerraform::Begins(phase) => terraform.begin(phase),
-            OfTerraform::Event(event) => terraform.event(event),
-            OfTerraform::Ended => terraform.end(),
+            OfTerraform::Begins(phase) => {
+                progress.terraforming = true;
+                progress.terraform.begin(phase);
+            }
+            // Here a second signal leaves at once; what comes of it was said already.
+            OfTerraform::Event(TerraformEvent::Interrupting { .. }) => {}
+            OfTerraform::Event(event) => progress.terraform.event(event),
+            OfTerraform::Ended => {
+                progress.terraforming = false;
+                progress.terraform.end();
+            }
+            OfTerraform::Failed(error) => {
+                complain(&terraform_show::error(error, Paint::new(progress.look.color_err)));
+            }
         }
     }
 
     fn plan(&mut self, name: &str, plan: &Plan) {
         say(&terraform_show::plan(name, plan, self.0.borrow().paint()));
+    }
+
+    fn heartbeat(&self) -> Duration {
+        self.0.borrow().terraform.heartbeat()
     }
 
     fn confirm(&mut self, question: &str) -> Said {
@@ -221,7 +260,7 @@ impl Watch for Shared {
             text.push_str(": ");
             text.push_str(&neutral(ended.reason()));
         }
-        if let Ended::Failed(_, Some(help)) = ended {
+        if let Some(help) = ended.help() {
             text.push_str(&format!("\n  help: {}", neutral(help)));
         }
         say(&text);
