@@ -2,9 +2,10 @@
 
 use crate::judge::Target;
 use crate::pair::Source;
-use std::fs::{DirBuilder, OpenOptions, Permissions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use mosip_prov_files::{Candidate, Mode};
+use std::fs::{DirBuilder, Permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
@@ -54,36 +55,9 @@ fn with_end(path: &Path, end: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// A file written beside its place, removed again unless it gets there.
-struct Candidate(PathBuf);
-
-impl Candidate {
-    fn write(path: &Path, content: &[u8], mode: u32) -> Result<Self, PlaceError> {
-        let made = Self(with_end(path, &format!(".{}.new", std::process::id())));
-        let _ = std::fs::remove_file(&made.0);
-        let written = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(mode)
-            .open(&made.0)
-            .and_then(|mut file| {
-                file.write_all(content)?;
-                // The umask may have taken bits away.
-                file.set_permissions(Permissions::from_mode(mode))?;
-                file.sync_all()
-            });
-        written.map_err(failed("write", &made.0)).map(|()| made)
-    }
-
-    fn to(&self, path: &Path) -> Result<(), PlaceError> {
-        std::fs::rename(&self.0, path).map_err(failed("write", path))
-    }
-}
-
-impl Drop for Candidate {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
-    }
+/// A file written beside its place.
+fn candidate(path: &Path, content: &[u8], mode: u32) -> Result<Candidate, PlaceError> {
+    Candidate::write(path, content, Mode::Fixed(mode)).map_err(failed("write", path))
 }
 
 /// Places `source` for `target`. Both files are written beside their places first, and then take them one right after
@@ -108,24 +82,24 @@ pub fn place(source: &Source, target: &Target) -> Result<Placed, PlaceError> {
         std::fs::set_permissions(&key, Permissions::from_mode(KEY.1)).map_err(failed("change the mode of", &key))?;
         return Ok(Placed::Same);
     }
-    let first = Candidate::write(&key, &new_key, KEY.1)?;
-    let second = Candidate::write(&certificate, &new_certificate, CERTIFICATE.1)?;
+    let first = candidate(&key, &new_key, KEY.1)?;
+    let second = candidate(&certificate, &new_certificate, CERTIFICATE.1)?;
     let mut kept = Vec::new();
     for (path, old, mode) in [(&certificate, &old_certificate, CERTIFICATE.1), (&key, &old_key, KEY.1)] {
         if let Some(old) = old {
             let previous = with_end(path, ".previous");
-            Candidate::write(&previous, old, mode)?.to(&previous)?;
+            mosip_prov_files::write(&previous, old, Mode::Fixed(mode)).map_err(failed("write", &previous))?;
             kept.push(previous);
         }
     }
-    first.to(&key)?;
-    if let Err(error) = second.to(&certificate) {
+    first.place().map_err(failed("write", &key))?;
+    if let Err(error) = second.place() {
         // The first error is the one to tell.
         let _ = match &old_key {
-            Some(old) => Candidate::write(&key, old, KEY.1).and_then(|old| old.to(&key)),
-            None => std::fs::remove_file(&key).map_err(failed("remove", &key)),
+            Some(old) => mosip_prov_files::write(&key, old, Mode::Fixed(KEY.1)),
+            None => std::fs::remove_file(&key),
         };
-        return Err(error);
+        return Err(failed("write", &certificate)(error));
     }
     Ok(match kept.is_empty() {
         true => Placed::New,

@@ -1,10 +1,11 @@
 //! The files of an installation: what is in them, how they stand to what is there, and writing them.
 
 use crate::plan::Plan;
+use mosip_prov_files::Mode;
 use mosip_prov_inventory::diagnostic::Diagnostics;
 use mosip_prov_terraform::tfvars::Tfvars;
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// A file to write.
@@ -225,22 +226,8 @@ pub fn write(file: &File) -> Result<(), WriteError> {
     };
     let folder = file.path.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder).map_err(failed("make the folder", folder))?;
-    let mut beside = file.path.as_os_str().to_owned();
-    beside.push(format!(".{}.new", std::process::id()));
-    let beside = PathBuf::from(beside);
-    let written = std::fs::File::create(&beside).and_then(|mut made| {
-        made.write_all(file.content.as_bytes())?;
-        // What was kept from others' eyes stays so.
-        if let Ok(there) = std::fs::metadata(&file.path) {
-            made.set_permissions(there.permissions())?;
-        }
-        made.sync_all()
-    });
-    let placed = written.and_then(|()| std::fs::rename(&beside, &file.path));
-    placed.map_err(|source| {
-        let _ = std::fs::remove_file(&beside);
-        failed("write", &file.path)(source)
-    })
+    // What was kept from others' eyes stays so.
+    mosip_prov_files::write(&file.path, file.content.as_bytes(), Mode::Kept(0o666)).map_err(failed("write", &file.path))
 }
 
 #[cfg(test)]
@@ -284,6 +271,28 @@ mod tests {
             "deployment",
         ];
         assert_eq!(groups.map(of), [6, 3, 3, 3, 1, 1, 1, 1, 1]);
+    }
+
+    #[test]
+    fn planted_links_are_not_followed_and_modes_are_kept() {
+        use std::os::unix::fs::{PermissionsExt as _, symlink};
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("all.yml");
+        std::fs::write(&path, "old").expect("written");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).expect("set");
+        let victim = dir.path().join("victim");
+        std::fs::write(&victim, "untouched").expect("written");
+        symlink(&victim, dir.path().join(format!("all.yml.{}.new", std::process::id()))).expect("planted");
+        let content = "new".to_owned();
+        write(&File {
+            path: path.clone(),
+            content,
+        })
+        .expect("written");
+        assert_eq!(std::fs::read_to_string(&victim).expect("read"), "untouched");
+        assert_eq!(std::fs::read_to_string(&path).expect("read"), "new");
+        let mode = std::fs::symlink_metadata(&path).expect("there").permissions().mode();
+        assert_eq!(mode, 0o100_600);
     }
 
     #[test]

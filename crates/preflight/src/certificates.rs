@@ -279,7 +279,7 @@ fn parse(path: &Path, text: &[u8], found: &mut Vec<Issue>) -> Result<Vec<Certifi
     Ok(ders)
 }
 
-fn day(time: ASN1Time) -> String {
+pub(crate) fn day(time: ASN1Time) -> String {
     let date = time.to_datetime();
     format!("{:04}-{:02}-{:02}", date.year(), u8::from(date.month()), date.day())
 }
@@ -323,7 +323,7 @@ fn check_time(pair: &CertificatePair, number: usize, certificate: &X509Certifica
 }
 
 /// The names that `leaf` is issued for.
-fn names_of<'a>(leaf: &'a X509Certificate<'_>) -> Vec<&'a str> {
+pub(crate) fn names_of<'a>(leaf: &'a X509Certificate<'_>) -> Vec<&'a str> {
     match leaf.subject_alternative_name() {
         Ok(Some(names)) => names
             .value

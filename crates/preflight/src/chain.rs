@@ -215,6 +215,11 @@ impl Trusted {
         }
     }
 
+    /// Their certificates.
+    pub(crate) fn authorities(&self) -> &[CertificateDer<'static>] {
+        &self.authorities
+    }
+
     /// Whether none is known.
     pub fn is_empty(&self) -> bool {
         self.authorities.is_empty()

@@ -1,8 +1,9 @@
 //! Real servers on the loopback: what a client sees of them, and what that means.
 
 use mosip_prov_events::{Finding, Level};
+use mosip_prov_preflight::certificates::Trusted;
 use mosip_prov_preflight::https::{
-    Awaited, Probe, Roots, Seen, Stream, StreamSeen, judge, judge_stream, look, look_at_streams,
+    Awaited, Probe, Roots, Seen, Stream, StreamSeen, is_final, judge, judge_stream, look, look_at_streams,
 };
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
 use rustls::pki_types::pem::PemObject as _;
@@ -24,6 +25,10 @@ enum Kind {
     OtherName,
     SelfSigned,
     LeafOfKnown,
+    /// The server's own certificate is in time; the one of who issued it is not.
+    ExpiredIntermediate,
+    /// The same, with one that holds from 2080 on.
+    EarlyIntermediate,
 }
 
 /// A server's certificates and key, and the authority that signed them, in PEM.
@@ -58,7 +63,20 @@ fn make(kind: Kind) -> Made {
         Kind::OtherName => leaf = params(NAME, "A test", &["rancher.other.test"]),
         _ => {}
     }
+    let between = || {
+        let mut between = params("Issuer between", organization, &[]);
+        between.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        match kind {
+            Kind::EarlyIntermediate => between.not_before = date_time_ymd(2080, 1, 1),
+            _ => between.not_after = date_time_ymd(2022, 3, 4),
+        }
+        CertifiedIssuer::signed_by(between, KeyPair::generate().expect("a key"), &authority).expect("an issuer")
+    };
     let chain = match kind {
+        Kind::ExpiredIntermediate | Kind::EarlyIntermediate => {
+            let between = between();
+            leaf.signed_by(&key, &between).expect("signed").pem() + &between.pem()
+        }
         Kind::SelfSigned => leaf.self_signed(&key).expect("signed").pem(),
         Kind::LeafOfKnown => leaf.signed_by(&key, &authority).expect("signed").pem(),
         _ => leaf.signed_by(&key, &authority).expect("signed").pem() + &authority.pem(),
@@ -134,7 +152,9 @@ fn checks(found: &[Finding]) -> Vec<(&str, Level)> {
 }
 
 fn trusting(made: &Made) -> Roots {
-    Roots::with(made.authority.as_bytes()).expect("an authority")
+    Roots::public()
+        .and_pem(made.authority.as_bytes())
+        .expect("an authority")
 }
 
 #[test]
@@ -223,6 +243,28 @@ fn certificates_as_a_client_sees_them() {
             "self-signed",
         ),
         (
+            Kind::ExpiredIntermediate,
+            true,
+            "certificate_issuer_expired",
+            Failure,
+            "\"Issuer between\" (2020-01-01 to 2022-03-04)",
+        ),
+        // It has expired, whoever is believed.
+        (
+            Kind::ExpiredIntermediate,
+            false,
+            "certificate_issuer_expired",
+            Failure,
+            "\"Issuer between\"",
+        ),
+        (
+            Kind::EarlyIntermediate,
+            true,
+            "certificate_issuer_not_yet",
+            Failure,
+            "\"Issuer between\" (2080-01-01",
+        ),
+        (
             Kind::LeafOfKnown,
             false,
             "certificate_incomplete",
@@ -235,12 +277,31 @@ fn certificates_as_a_client_sees_them() {
         let found = found(serve_https(&made, ANSWER), Awaited::Nothing, &roots);
         assert_eq!(checks(&found), [(check, level), ("answer", Ok)], "{found:#?}");
         assert!(found[0].message.contains(part), "{found:#?}");
+        // What is only early comes into its time by itself.
+        let mends = kind == Kind::EarlyIntermediate;
+        assert_eq!(is_final(&found[0]), level == Failure && !mends, "{found:#?}");
     }
+    // An authority that is installed on this machine.
+    let made = make(Kind::Good);
+    let installed = Roots::public().and_trusted(&Trusted::in_pem(made.authority.as_bytes()));
+    let seen = found(serve_https(&made, ANSWER), Awaited::Nothing, &installed);
+    assert_eq!(checks(&seen), [("certificate", Ok), ("answer", Ok)], "{seen:#?}");
+    // What it does not vouch for remains a matter of choice.
+    let seen = found(
+        serve_https(&make(Kind::SelfSigned), ANSWER),
+        Awaited::Nothing,
+        &installed,
+    );
+    assert_eq!(checks(&seen)[0], ("certificate_self_signed", Warning), "{seen:#?}");
     // An authority that is not the one of --ca-file.
     let other = trusting(&make(Kind::Good));
     let found = found(serve_https(&make(Kind::Good), ANSWER), Awaited::Nothing, &other);
     assert_eq!(checks(&found)[0].1, Failure, "{found:#?}");
-    assert!(Roots::with(b"nothing").is_err_and(|why| why.contains("no certificate")));
+    assert!(
+        Roots::public()
+            .and_pem(b"nothing")
+            .is_err_and(|why| why.contains("no certificate"))
+    );
 }
 
 #[test]
@@ -248,6 +309,7 @@ fn servers_that_do_not_speak_tls_or_nothing_at_all() {
     let only = |port: u16| {
         let found = found(port, Awaited::Nothing, &Roots::public());
         assert_eq!((found.len(), found[0].level), (1, Level::Failure), "{found:#?}");
+        assert_eq!(is_final(&found[0]), found[0].check == "no_tls", "{found:#?}");
         found[0].check.clone()
     };
     assert_eq!(only(free_port()), "refused");

@@ -2,10 +2,11 @@
 //! placed and not deployed yet.
 
 use crate::{InputErrors, Provisioner};
+use mosip_prov_files::Mode;
 use mosip_prov_inventory::diagnostic::{Diagnostic, Diagnostics, Location};
 use mosip_prov_playbooks::fronts::Fronts;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::SystemTime;
 
 pub use mosip_prov_certificates::authoritative::{Lack, Server};
@@ -131,9 +132,7 @@ impl Wanted {
             };
         }
         std::fs::create_dir_all(&self.folder)?;
-        let beside = Path::new(&self.folder).join(format!("{PENDING}.new"));
-        std::fs::write(&beside, fronts.join("\n") + "\n")?;
-        std::fs::rename(&beside, &file)
+        mosip_prov_files::write(&file, (fronts.join("\n") + "\n").as_bytes(), Mode::Kept(0o666))
     }
 }
 
@@ -149,6 +148,7 @@ pub fn playbook_of(front: &str) -> &'static str {
 mod tests {
     use super::*;
     use crate::Settings;
+    use std::path::Path;
 
     const HOSTS: &str = "[nginx]\nfront ansible_host=10.1.0.31\n[nginx_obs]\nobs ansible_host=10.1.0.32\n";
     const VARS: &str = "mosip_domain: mosip.test\nnginx_obs_public_domain_names: rancher.obs.mosip.test\n";

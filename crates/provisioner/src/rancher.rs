@@ -22,7 +22,7 @@ use mosip_prov_inventory::diagnostic::{Diagnostic, Diagnostics, Location};
 use mosip_prov_inventory::value::Value;
 use mosip_prov_inventory::vars::HostVars;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -421,16 +421,9 @@ impl Reader<'_> {
     }
 
     fn trust(&mut self, provisioner: &Provisioner) -> Trust {
-        let more = self.text("rancher_ca_file").map(|path| {
-            let path = match (path.strip_prefix("~/"), std::env::home_dir()) {
-                (Some(rest), Some(home)) => home.join(rest),
-                _ => PathBuf::from(path),
-            };
-            match provisioner.inventory.base_dir() {
-                Some(base) if path.is_relative() => base.join(path),
-                _ => path,
-            }
-        });
+        let more = self
+            .text("rancher_ca_file")
+            .map(|path| local_file(&path, provisioner.inventory.base_dir()));
         let trust = Trust {
             system: std::env::var_os("SSL_CERT_FILE").map(PathBuf::from),
             more,
@@ -492,4 +485,13 @@ fn machines(provisioner: &Provisioner) -> Vec<String> {
         }
     }
     all
+}
+
+/// A file of this machine that a variable names: relative ones are beside the inventory.
+pub(crate) fn local_file(path: &str, base: Option<&Path>) -> PathBuf {
+    let path = mosip_prov_preflight::paths::expand_tilde(path);
+    match base {
+        Some(base) if path.is_relative() => base.join(path),
+        _ => path,
+    }
 }

@@ -11,6 +11,7 @@
 //! # Ok(()) }
 //! ```
 
+mod plan;
 mod waiting;
 
 pub use waiting::Waiting;
@@ -18,14 +19,15 @@ pub use waiting::Waiting;
 use crate::{Asking, InputErrors, Provisioner};
 use mosip_prov_cluster::Kubectl;
 use mosip_prov_cluster::verify::{Expected, Look, has_releases, is_final, judge};
-use mosip_prov_engine::{Answers, CancelHandle, Inquiry, Play, Role, RoleContext, RoleTasks, RunOutcome};
+use mosip_prov_engine::{Answers, CancelHandle, Inquiry, Play, RunOutcome};
 use mosip_prov_events::{Finding, Level};
-use mosip_prov_front::{ListenAddress, Surroundings};
 use mosip_prov_inventory::diagnostic::{Diagnostic, Diagnostics, Location};
-use mosip_prov_inventory::yaml;
-use mosip_prov_preflight::https::{self, Awaited, Probe, Roots, Stream};
-use mosip_prov_transport::{Connector, Prompt, TransportError};
-use role_verify::{Of, Subject};
+use mosip_prov_preflight::certificates::Trusted;
+use mosip_prov_preflight::https::{self, Probe, Roots};
+use mosip_prov_transport::error::BecomeError;
+use mosip_prov_transport::{Connector, ErrorKind, Prompt, TransportError};
+use plan::{Plan, Reads, SeenOfFront};
+use role_verify::Of;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -37,9 +39,6 @@ pub const DEPLOYMENT: &str = "deployment";
 pub const UNREACHABLE: &str = "unreachable";
 /// Time for each step of a request through a front.
 const STEP: Duration = Duration::from_secs(10);
-/// Ports that the MOSIP front passes on besides HTTPS, and what is behind them.
-const STREAMS: [(&str, u16); 3] = [("postgres", 5432), ("activemq", 61616), ("minio", 9000)];
-
 /// One of the two deployments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Which {
@@ -67,7 +66,7 @@ pub struct VerifyOptions {
     pub timeout: Duration,
     /// Time between two looks.
     pub every: Duration,
-    /// A PEM file with authorities to believe besides those that browsers know.
+    /// A PEM file with authorities to believe besides those that browsers and this machine know.
     pub ca_file: Option<PathBuf>,
     /// Whether the fronts are looked for where the resolver of this machine says that their names are, in place of their
     /// addresses in the inventory.
@@ -121,20 +120,6 @@ impl Verified {
     }
 }
 
-/// A front: its names with what is awaited after Helm, and its stream ports.
-#[derive(Debug, Clone, Default)]
-struct Front {
-    probes: Vec<(Probe, Awaited)>,
-    streams: Vec<Stream>,
-}
-
-/// All that is read before anything is connected to.
-#[derive(Debug, Clone)]
-struct Plan {
-    subject: Subject,
-    front: Front,
-}
-
 /// A verification that is ready to be made. All inputs are right; nothing has been connected to.
 pub struct Verification {
     asking: Asking,
@@ -178,8 +163,8 @@ impl Provisioner {
             (Some(asking), Some(plan), Some(roots)) => Ok(Verification {
                 look: Look::new(&Kubectl::new(plan.subject.kubeconfig.clone())),
                 asking,
+                roots: roots.and_trusted(&plan.authorities),
                 plan,
-                roots,
                 options: options.clone(),
             }),
             (Some(_), None, _) if !problems.has_errors() => Err(InputErrors::of(
@@ -192,8 +177,9 @@ impl Provisioner {
 }
 
 fn roots(options: &VerifyOptions) -> Result<Roots, Diagnostic> {
+    let roots = Roots::public().and_trusted(&Trusted::of_system());
     let Some(path) = &options.ca_file else {
-        return Ok(Roots::public());
+        return Ok(roots);
     };
     let shown = path.display();
     let problem = |what: String| {
@@ -204,120 +190,7 @@ fn roots(options: &VerifyOptions) -> Result<Roots, Diagnostic> {
             )
     };
     let pem = std::fs::read(path).map_err(|error| problem(format!("cannot be read: {error}")))?;
-    Roots::with(&pem).map_err(problem)
-}
-
-/// A role that reads what is to be looked at, and does nothing.
-struct Reads {
-    which: Which,
-    of: Of,
-    options: VerifyOptions,
-    plan: Arc<Mutex<Option<Plan>>>,
-}
-
-impl Role for Reads {
-    fn name(&self) -> &str {
-        "verify"
-    }
-
-    fn summary(&self) -> &str {
-        "what was deployed is looked at; nothing is changed"
-    }
-
-    fn defaults(&self) -> &'static str {
-        role_verify::DEFAULTS
-    }
-
-    fn tasks(&self, cx: &RoleContext<'_>, problems: &mut Diagnostics) -> RoleTasks {
-        let subject = Subject::read(self.of, cx, problems);
-        let front = match self.options.fronts {
-            true => front(self.which, cx, self.options.resolve_dns, problems),
-            false => Front::default(),
-        };
-        if let Some(subject) = subject {
-            let plan = Plan { subject, front };
-            *self.plan.lock().unwrap_or_else(PoisonError::into_inner) = Some(plan);
-        }
-        RoleTasks::default()
-    }
-}
-
-/// The front of a deployment, as the inventory describes it. An installation whose front is elsewhere has none here.
-fn front(which: Which, cx: &RoleContext<'_>, resolve: bool, problems: &mut Diagnostics) -> Front {
-    let (group, defaults) = match which {
-        Which::Obs => ("nginx_obs", role_nginx_obs::DEFAULTS),
-        Which::Mosip => ("nginx", role_nginx::DEFAULTS),
-    };
-    let mut front = Front::default();
-    let defaults = problems.take(yaml::parse_vars(defaults, "<defaults of the front>"));
-    let defaults = Arc::new(defaults.unwrap_or_default());
-    for host in cx.hosts_of(group) {
-        let Some(vars) = cx.vars_of(host) else { continue };
-        let own = problems
-            .take(vars.string("ansible_host").map_err(Diagnostic::from))
-            .flatten();
-        let own = own.unwrap_or_else(|| host.to_owned());
-        let vars = vars.clone().with_defaults(defaults.clone());
-        let around = Surroundings::new(
-            &vars,
-            cx.base_dir(),
-            |group| cx.hosts_of(group),
-            |host| cx.vars_of(host),
-        );
-        let address = |listen: ListenAddress| match listen {
-            ListenAddress::Fixed(ip) if !ip.is_unspecified() => ip.to_string(),
-            _ => own.clone(),
-        };
-        let mut add = |name: &str, address: &str, awaited: Awaited| {
-            // What stands for many names is none that can be asked for.
-            if name.starts_with('*') || front.probes.iter().any(|(probe, _)| probe.name == name && resolve) {
-                return;
-            }
-            let probe = Probe {
-                name: name.to_owned(),
-                host: (!resolve).then(|| address.to_owned()),
-                port: 443,
-            };
-            front.probes.push((probe, awaited));
-        };
-        match which {
-            Which::Obs => {
-                let Some(settings) = role_nginx_obs::Settings::read(&around, problems) else {
-                    continue;
-                };
-                let address = address(settings.listen);
-                for name in &settings.names {
-                    let awaited = match name.starts_with("rancher.") {
-                        true => Awaited::Redirect,
-                        false => Awaited::Anything,
-                    };
-                    add(name, &address, awaited);
-                }
-            }
-            Which::Mosip => {
-                let Some(settings) = role_nginx::Settings::read(&around, problems) else {
-                    continue;
-                };
-                // The internal address serves the public names too, and can be reached from where this runs.
-                let address = address(settings.internal_listen);
-                add(&settings.domain, &address, Awaited::Redirect);
-                add(
-                    &format!("api-internal.{}", settings.domain),
-                    &address,
-                    Awaited::Anything,
-                );
-                for name in &settings.public_names {
-                    add(name, &address, Awaited::Anything);
-                }
-                front.streams.extend(STREAMS.map(|(name, port)| Stream {
-                    name: name.to_owned(),
-                    host: address.clone(),
-                    port,
-                }));
-            }
-        }
-    }
-    front
+    roots.and_pem(&pem).map_err(problem)
 }
 
 impl Verification {
@@ -350,7 +223,8 @@ impl Verification {
         self
     }
 
-    /// Looks until all is well, until the time is over, or until nothing is left that waiting could mend. `waiting` is told
+    /// Looks until all is well, until the time is over, until nothing is left that waiting could mend, or until the
+    /// deployment node refuses the login. `waiting` is told
     /// after each look what is not well yet.
     pub async fn run(&self, waiting: &Listener<'_>, cancel: &CancelHandle) -> Verified {
         let began = Instant::now();
@@ -366,12 +240,12 @@ impl Verification {
                 looked = self.look_once(&inquiry, last.stage) => Some(looked),
                 () = cancel.cancelled() => None,
             };
-            let Some((looked, lost)) = looked else {
+            let Some((looked, node)) = looked else {
                 last.interrupted = true;
                 break;
             };
             last = looked;
-            if lost {
+            if node == Node::Lost {
                 // A connection that broke does not come back by itself.
                 inquiry.close().await;
                 inquiry = self.asking.open();
@@ -379,7 +253,10 @@ impl Verification {
             let failing = |one: &&Finding| one.level == Level::Failure;
             let failures: Vec<Finding> = last.findings.iter().filter(failing).cloned().collect();
             let left = self.options.timeout.saturating_sub(began.elapsed());
-            if failures.iter().all(is_final) || left.is_zero() {
+            let is_final = |one: &Finding| is_final(one) || https::is_final(one);
+            // A login that was refused is not tried again: accounts are locked after a few. Without what the cluster says
+            // the rest need not be waited for.
+            if node == Node::Refused || failures.iter().all(is_final) || left.is_zero() {
                 break;
             }
             let told = Waiting {
@@ -396,15 +273,17 @@ impl Verification {
         last
     }
 
-    /// One look at everything; whether the deployment node could not be asked.
-    async fn look_once(&self, inquiry: &Inquiry, before: Stage) -> (Verified, bool) {
+    /// One look at everything; how the deployment node took it.
+    async fn look_once(&self, inquiry: &Inquiry, before: Stage) -> (Verified, Node) {
         let probes: Vec<Probe> = self.plan.front.probes.iter().map(|(probe, _)| probe.clone()).collect();
         let streams = self.plan.front.streams.clone();
         let seen = tokio::task::spawn_blocking(move || {
             std::thread::scope(|scope| {
                 let streams = scope.spawn(|| https::look_at_streams(&streams, STEP));
-                let seen = https::look(&probes, STEP);
-                (seen, streams.join().unwrap_or_default())
+                SeenOfFront {
+                    probes: Some(https::look(&probes, STEP)),
+                    streams: streams.join().ok(),
+                }
             })
         });
         let questions: HashMap<_, _> = self
@@ -414,24 +293,14 @@ impl Verification {
             .map(|host| (host.to_owned(), self.look.questions()))
             .collect();
         let (answers, seen) = tokio::join!(inquiry.ask(&questions), seen);
-        let (mut findings, found_stage, lost) = self.of_cluster(answers.into_iter().next());
+        let (mut findings, found_stage, node) = self.of_cluster(answers.into_iter().next());
         let stage = self.options.stage.or(found_stage).unwrap_or(before);
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default()
             .as_secs();
-        // Looking at a front does not panic; if it did, there would be nothing to tell.
-        let (seen, streams) = seen.unwrap_or_default();
-        for ((probe, after), seen) in self.plan.front.probes.iter().zip(&seen) {
-            let awaited = match stage {
-                Stage::Cluster => Awaited::Nothing,
-                Stage::Helm => *after,
-            };
-            findings.extend(https::judge(probe, seen, awaited, &self.roots, now));
-        }
-        for (stream, seen) in self.plan.front.streams.iter().zip(&streams) {
-            findings.push(https::judge_stream(stream, seen, stage == Stage::Helm));
-        }
+        let seen = seen.unwrap_or_default();
+        findings.extend(self.plan.front.judge(&seen, stage, &self.roots, now));
         let ok = !findings.iter().any(|finding| finding.level == Level::Failure);
         let verified = Verified {
             findings,
@@ -439,13 +308,13 @@ impl Verification {
             stage,
             interrupted: false,
         };
-        (verified, lost)
+        (verified, node)
     }
 
     fn of_cluster(
         &self,
         answered: Option<(String, Result<Answers, TransportError>)>,
-    ) -> (Vec<Finding>, Option<Stage>, bool) {
+    ) -> (Vec<Finding>, Option<Stage>, Node) {
         let failure = |host: &str, check: &str, message: String, remedy: String| {
             vec![Finding::failure(DEPLOYMENT, check, host, message, remedy)]
         };
@@ -456,7 +325,7 @@ impl Verification {
                 "there is none to ask".into(),
                 "see group deployment of the inventory, and --limit".into(),
             );
-            return (found, None, false);
+            return (found, None, Node::Answers);
         };
         let read = match answers {
             Ok(answers) => self.look.read(&answers),
@@ -468,7 +337,11 @@ impl Verification {
                 };
                 let remedy = error.remedy();
                 let message = error.kind.to_string();
-                return (failure(&host, check, message, remedy), None, true);
+                let node = match is_refused(&error.kind) {
+                    true => Node::Refused,
+                    false => Node::Lost,
+                };
+                return (failure(&host, check, message, remedy), None, node);
             }
         };
         match read {
@@ -479,12 +352,39 @@ impl Verification {
                 } else {
                     Stage::Cluster
                 };
-                (judge(&looked, &expected, self.look.kubeconfig()), Some(stage), false)
+                (
+                    judge(&looked, &expected, self.look.kubeconfig()),
+                    Some(stage),
+                    Node::Answers,
+                )
             }
             Err(error) => {
                 let remedy = "see by hand what kubectl says there".to_owned();
-                (failure(&host, "no_answer", error.to_string(), remedy), None, false)
+                (
+                    failure(&host, "no_answer", error.to_string(), remedy),
+                    None,
+                    Node::Answers,
+                )
             }
         }
+    }
+}
+
+/// How the deployment node took a look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Node {
+    Answers,
+    /// It could not be asked; it may be later.
+    Lost,
+    /// It, or we, refused the login.
+    Refused,
+}
+
+/// Whether somebody must do something before such a login can come about.
+fn is_refused(kind: &ErrorKind) -> bool {
+    match kind {
+        ErrorKind::Auth { .. } | ErrorKind::HostKey(_) | ErrorKind::KeyFile(_) => true,
+        ErrorKind::Become(error) => !matches!(error, BecomeError::NoAnswer { .. } | BecomeError::Other { .. }),
+        _ => false,
     }
 }

@@ -14,7 +14,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{Child, Command};
 
 /// How often the stream is looked at. What ends the process is told at once.
@@ -160,32 +160,33 @@ impl Job<'_> {
         })
     }
 
+    /// The command of a question. Its answer holds secrets, which a log of terraform's would hold too: it writes none,
+    /// whatever the operator's own variables ask for. `inherited`: the names of the variables that it would get.
+    fn asking(&self, inherited: impl Iterator<Item = OsString>) -> Command {
+        let mut command = self.command();
+        for name in inherited.filter(|name| name.as_encoded_bytes().starts_with(b"TF_LOG")) {
+            command.env_remove(name);
+        }
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        command
+    }
+
     /// Runs it for its answer on standard output, which holds secrets and gets into no file.
     pub async fn answer(&self, interrupt: &Interrupt) -> Result<(ExitStatus, Vec<u8>, String), TerraformError> {
         let failed = |source| TerraformError::CannotStart {
             program: self.program.to_owned(),
             source,
         };
-        let mut command = self.command();
-        command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        let mut command = self.asking(std::env::vars_os().map(|(name, _)| name));
         let seen = interrupt.times();
         let mut child = self.spawn(&mut command)?;
         let (mut out, mut errors) = (child.stdout.take(), child.stderr.take());
         let (mut answer, mut said) = (Vec::new(), Vec::new());
         let read = async {
-            let out = async {
-                match &mut out {
-                    Some(out) => out.take(ANSWER_LIMIT).read_to_end(&mut answer).await,
-                    None => Ok(0),
-                }
-            };
-            let errors = async {
-                match &mut errors {
-                    Some(errors) => errors.take(TEXT_LIMIT as u64).read_to_end(&mut said).await,
-                    None => Ok(0),
-                }
-            };
-            tokio::try_join!(out, errors)
+            tokio::try_join!(
+                read_up_to(out.as_mut(), ANSWER_LIMIT, &mut answer),
+                read_up_to(errors.as_mut(), TEXT_LIMIT as u64, &mut said)
+            )
         };
         tokio::select! {
             done = read => { done.map_err(failed)?; }
@@ -200,6 +201,14 @@ impl Job<'_> {
         let status = child.wait().await.map_err(failed)?;
         Ok((status, answer, clean(&String::from_utf8_lossy(&said), TEXT_LIMIT)))
     }
+}
+
+/// Reads to the end and keeps the first `limit` bytes: who writes into a pipe that nobody reads waits for ever.
+async fn read_up_to(from: Option<impl AsyncRead + Unpin>, limit: u64, kept: &mut Vec<u8>) -> std::io::Result<()> {
+    let Some(mut from) = from else { return Ok(()) };
+    (&mut from).take(limit).read_to_end(kept).await?;
+    tokio::io::copy(&mut from, &mut tokio::io::sink()).await?;
+    Ok(())
 }
 
 /// The end of what was written to a file.
@@ -407,6 +416,60 @@ mod tests {
         assert!(matches!(&events[2], TerraformEvent::Message { text, .. } if text == "after"));
         assert!(events.iter().all(|event| format!("{event:?}").len() < 4096));
         assert!(reading.text.len() < TEXT_LIMIT);
+    }
+
+    /// A stand-in for terraform: a script.
+    fn job<'a>(program: &'a Path, folder: &'a Path) -> Job<'a> {
+        Job {
+            phase: Phase::Output,
+            program,
+            folder,
+            args: Vec::new(),
+            path: None,
+            heartbeat: Duration::from_secs(10),
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_comes_however_much_is_said_beside_it() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().expect("a folder");
+        let program = dir.path().join("terraform");
+        std::fs::write(
+            &program,
+            "#!/bin/sh\nhead -c 307200 /dev/zero | tr '\\0' x >&2\necho '{\"a\": 1}'\n",
+        )
+        .expect("written");
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("set");
+        let job = job(&program, dir.path());
+        let interrupt = Interrupt::new();
+        // It must not hang; the time is only for the case that it does.
+        let answer = tokio::time::timeout(Duration::from_secs(60), job.answer(&interrupt)).await;
+        let (status, answer, said) = answer.expect("it ends").expect("it answers");
+        assert!(status.success());
+        assert_eq!(answer, b"{\"a\": 1}\n");
+        assert_eq!(said.len(), TEXT_LIMIT);
+    }
+
+    #[test]
+    fn a_question_writes_no_log() {
+        let path = Path::new("/bin/true");
+        let inherited = [
+            "HOME",
+            "TF_LOG",
+            "TF_LOG_PATH",
+            "TF_LOG_PROVIDER_KUBERNETES",
+            "TF_VAR_x",
+        ];
+        let command = job(path, Path::new("/")).asking(inherited.map(OsString::from).into_iter());
+        let mut removed: Vec<_> = command
+            .as_std()
+            .get_envs()
+            .filter(|(_, value)| value.is_none())
+            .map(|(name, _)| name.to_string_lossy().into_owned())
+            .collect();
+        removed.sort();
+        assert_eq!(removed, ["TF_LOG", "TF_LOG_PATH", "TF_LOG_PROVIDER_KUBERNETES"]);
     }
 
     #[test]

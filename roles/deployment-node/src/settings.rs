@@ -1,9 +1,10 @@
 //! The settings of the deployment node, as `defaults.yml` documents them.
 
-use crate::tool::{Known, TOOLS, Wanted, numbers};
+use crate::tool::{Known, TOOLS, Wanted};
 use mosip_prov_resources::diagnostic::{Diagnostic, Diagnostics};
 use mosip_prov_resources::download::{ArchiveKind, LocalFile, Origin, is_sha256};
 use mosip_prov_resources::vars::{HostVars, ValueError};
+use mosip_prov_resources::versions::numbers;
 use std::path::Path;
 use std::time::Duration;
 

@@ -4,10 +4,10 @@ use crate::settings::{Fetch, Settings, Source, ToolSettings};
 use mosip_prov_resources::download::{Download, Origin, VersionCheck, shown_url};
 use mosip_prov_resources::probe::command::AskCommand;
 use mosip_prov_resources::shell::quote;
+use mosip_prov_resources::versions::{first_in, numbers};
 use mosip_prov_resources::{
     Answers, Apt, AptPackages, Ask, Condition, DecideError, Decision, Question, Resource, Verdict,
 };
-use regex::Regex;
 use std::sync::Arc;
 
 /// What is known of a tool beforehand.
@@ -69,36 +69,12 @@ impl Wanted {
     fn holds(&self, output: &str) -> bool {
         match self {
             Self::Exactly(version) => VersionCheck::new("", version).holds(output),
-            Self::AtLeast(version) => match (version_in(output), numbers(version)) {
+            Self::AtLeast(version) => match (first_in(output), numbers(version)) {
                 (Some(found), Some(wanted)) => numbers(&found).is_some_and(|found| found >= wanted),
                 _ => false,
             },
         }
     }
-}
-
-/// The first version that `output` names: digits with dots between them, and what belongs to them.
-pub(crate) fn version_in(output: &str) -> Option<String> {
-    let pattern = Regex::new(r"\d+\.\d+(\.\d+)*[-+A-Za-z0-9.]*").ok()?;
-    let found = pattern.find(output)?.as_str();
-    Some(found.trim_end_matches(['.', '-', '+']).to_owned())
-}
-
-/// Its numbers: `[1, 22, 9]`. A pre-release counts as the release.
-pub(crate) fn numbers(version: &str) -> Option<[u64; 3]> {
-    let mut out = [0; 3];
-    let core = version
-        .trim_start_matches('v')
-        .split(|c: char| !(c.is_ascii_digit() || c == '.'))
-        .next()?;
-    let parts: Vec<&str> = core.split('.').filter(|part| !part.is_empty()).collect();
-    if parts.is_empty() {
-        return None;
-    }
-    for (place, part) in out.iter_mut().zip(parts) {
-        *place = part.parse().ok()?;
-    }
-    Some(out)
 }
 
 #[derive(Debug)]
@@ -208,14 +184,14 @@ impl Tool {
         let answer = answers.get(&self.ask())?;
         let (path, said) = answer.output.split_once('\n').unwrap_or((&answer.output, ""));
         if answer.status == 0 && self.wanted.holds(said) {
-            let version = version_in(said).unwrap_or_default();
+            let version = first_in(said).unwrap_or_default();
             return Ok(Found::Right(format!("{path} is version {version}")));
         }
         let wanted = self.wanted.shown();
         let what = if path.is_empty() {
             format!("there is no {name}, and {wanted} is needed")
         } else {
-            let is = match version_in(said) {
+            let is = match first_in(said) {
                 Some(version) if answer.status == 0 => format!("{path} is version {version}"),
                 _ => format!("{path} does not tell its version"),
             };

@@ -1,6 +1,7 @@
 //! Tools on the deployment node: there, and in a version that will do.
 
 use mosip_prov_resources::probe::command::AskCommand;
+use mosip_prov_resources::versions::{first_in, numbers};
 use mosip_prov_resources::{Answers, Ask, DecideError, Decision, Question, Resource};
 
 /// Which version.
@@ -49,18 +50,6 @@ impl Tool {
     }
 }
 
-/// The first word of `text` that is a version: numbers with dots between them, and what follows the last.
-fn version(text: &str) -> Option<&str> {
-    text.split(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ',' | ':'))
-        .map(|word| word.trim_start_matches('v'))
-        .find(|word| word.starts_with(|c: char| c.is_ascii_digit()) && word.contains('.'))
-}
-
-fn numbers(version: &str) -> Option<(u64, u64)> {
-    let mut parts = version.split('.');
-    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
-}
-
 impl Resource for Tool {
     fn kind(&self) -> &'static str {
         "tool"
@@ -83,7 +72,7 @@ impl Resource for Tool {
                 "there is no {name} on the PATH of the deployment node, and {wanted} is needed"
             )));
         }
-        let Some(found) = version(&answer.output) else {
+        let Some(found) = first_in(&answer.output) else {
             return Err(fails(format!(
                 "{name} does not tell its version: it ended with {} and said {:?}",
                 answer.status, answer.output
@@ -91,7 +80,7 @@ impl Resource for Tool {
         };
         let good = match &self.wanted {
             Wanted::Exactly(version) => found == version.trim_start_matches('v'),
-            Wanted::AtLeast(major, minor) => numbers(found).is_some_and(|have| have >= (*major, *minor)),
+            Wanted::AtLeast(major, minor) => numbers(&found).is_some_and(|have| have >= [*major, *minor, 0]),
         };
         if good {
             Ok(Decision::nothing(format!("{name} {found} is there")))
@@ -116,6 +105,8 @@ mod tests {
         for (output, version) in [
             ("  gitVersion: v1.20.2", "1.20.2"),
             ("  gitVersion: v1.31.0-rc.1", "1.31.0-rc.1"),
+            // A vendor's, which says no third number.
+            ("  gitVersion: v1.20+", "1.20"),
             ("gitVersion: \"v2.0.0\"", "2.0.0"),
         ] {
             assert_eq!(

@@ -2,6 +2,7 @@
 
 use mosip_prov_resources::probe::command::AskCommand;
 use mosip_prov_resources::shell::quote;
+use mosip_prov_resources::versions::numbers;
 use mosip_prov_resources::{Answers, Ask, DecideError, Decision, Question, Resource};
 
 /// A path as a word of `sh`; a leading `~/` is the user's home.
@@ -37,11 +38,10 @@ impl CanBuild {
 }
 
 /// Major and minor number of the client in the output of `kubectl version -o json`.
-fn client_version(output: &str) -> Option<(u32, u32)> {
+fn client_version(output: &str) -> Option<(u64, u64)> {
     let value: serde_json::Value = serde_json::from_str(output).ok()?;
-    let version = value.pointer("/clientVersion/gitVersion")?.as_str()?;
-    let mut parts = version.trim_start_matches('v').split('.');
-    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+    let [major, minor, _] = numbers(value.pointer("/clientVersion/gitVersion")?.as_str()?)?;
+    Some((major, minor))
 }
 
 impl Resource for CanBuild {

@@ -36,6 +36,7 @@ const ANY: &str = "*";
 const ALLOWED: &[(&str, &[&str])] = &[
     ("mosip-prov-inventory", &[]),
     ("mosip-prov-transport", &[]),
+    ("mosip-prov-files", &[]),
     ("mosip-prov-events", &[]),
     (
         "mosip-prov-engine",
@@ -75,11 +76,16 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     (
         "mosip-prov-certificates",
-        &["mosip-prov-inventory", "mosip-prov-preflight"],
+        &["mosip-prov-inventory", "mosip-prov-files", "mosip-prov-preflight"],
     ),
     (
         "mosip-prov-init",
-        &["mosip-prov-inventory", "mosip-prov-preflight", "mosip-prov-terraform"],
+        &[
+            "mosip-prov-inventory",
+            "mosip-prov-files",
+            "mosip-prov-preflight",
+            "mosip-prov-terraform",
+        ],
     ),
     ("mosip-prov-report", &["mosip-prov-events"]),
     (
@@ -111,6 +117,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "mosip-prov-rancher",
             "mosip-prov-certificates",
             "mosip-prov-init",
+            "mosip-prov-files",
             "mosip-prov-preflight",
             "mosip-prov-engine",
             "mosip-prov-inventory",

@@ -19,7 +19,7 @@ pub struct VerifyArgs {
     /// Seconds to wait until all is well; 0 looks once.
     #[arg(long, value_name = "SECONDS", default_value_t = 300)]
     pub wait: u64,
-    /// Authorities to believe besides those that browsers know, as PEM.
+    /// Authorities to believe besides those that browsers and this machine know, as PEM.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub ca_file: Option<PathBuf>,
     /// Go where DNS says that the names are, in place of the front's address in the inventory.

@@ -2,7 +2,7 @@
 
 use super::AREA;
 use super::client::provider;
-use crate::certificates::WARN_DAYS;
+use crate::certificates::{Trusted, WARN_DAYS, day, names_of};
 use crate::chain::short;
 use crate::server_names;
 use mosip_prov_events::Finding;
@@ -13,7 +13,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, RootCertStore};
 use std::sync::Arc;
 use std::time::Duration;
-use x509_parser::prelude::{ASN1Time, FromDer as _, GeneralName, X509Certificate};
+use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 /// Authorities whose certificates are believed.
 #[derive(Debug, Clone)]
@@ -34,12 +34,24 @@ impl Roots {
         }
     }
 
-    /// Those, and the ones in `pem`.
+    /// Those, and the ones in `trusted`: an authority that was installed on this machine is believed by its clients.
+    #[must_use]
+    pub fn and_trusted(self, trusted: &Trusted) -> Self {
+        let mut store = Arc::unwrap_or_clone(self.store);
+        // A system's store may hold old certificates that cannot be used; its other clients pass over them too.
+        store.add_parsable_certificates(trusted.authorities().iter().cloned());
+        Self {
+            store: Arc::new(store),
+            own: self.own,
+        }
+    }
+
+    /// Those, and the ones in `pem`, which an operator named.
     ///
     /// # Errors
     /// What is wrong with `pem`, to stand after the name of the file.
-    pub fn with(pem: &[u8]) -> Result<Self, String> {
-        let mut store = (*Self::public().store).clone();
+    pub fn and_pem(self, pem: &[u8]) -> Result<Self, String> {
+        let mut store = Arc::unwrap_or_clone(self.store);
         let mut some = false;
         for certificate in CertificateDer::pem_slice_iter(pem) {
             let certificate = certificate.map_err(|_| "is no PEM, or damaged")?;
@@ -56,11 +68,6 @@ impl Roots {
             false => Err("holds no certificate in PEM form".into()),
         }
     }
-}
-
-fn day(time: ASN1Time) -> String {
-    let date = time.to_datetime();
-    format!("{:04}-{:02}-{:02}", date.year(), u8::from(date.month()), date.day())
 }
 
 /// What a client thinks of `shown` from the server called `name`, `now` in seconds since 1970: one finding for each thing
@@ -83,6 +90,7 @@ pub(super) fn judge(shown: &[CertificateDer<'_>], name: &str, roots: &Roots, now
     let validity = leaf.validity();
     let signed_now = i64::try_from(now).unwrap_or(i64::MAX);
     let left = validity.not_after.timestamp() - signed_now;
+    let began = signed_now >= validity.not_before.timestamp();
     if left < 0 {
         let message = format!("its certificate expired on {}", day(validity.not_after));
         found.push(failure(
@@ -90,7 +98,7 @@ pub(super) fn judge(shown: &[CertificateDer<'_>], name: &str, roots: &Roots, now
             message,
             "renew it: mosip-prov certificates renew; then deploy the front again",
         ));
-    } else if signed_now < validity.not_before.timestamp() {
+    } else if !began {
         let message = format!("its certificate is not valid before {}", day(validity.not_before));
         found.push(failure(
             "certificate_not_yet",
@@ -109,7 +117,8 @@ pub(super) fn judge(shown: &[CertificateDer<'_>], name: &str, roots: &Roots, now
         ));
     }
     let names = names_of(&leaf);
-    if !names.iter().any(|pattern| server_names::covers(pattern, name)) {
+    let named = names.iter().any(|pattern| server_names::covers(pattern, name));
+    if !named {
         let listed = if names.is_empty() {
             "no name at all".to_owned()
         } else {
@@ -121,7 +130,11 @@ pub(super) fn judge(shown: &[CertificateDer<'_>], name: &str, roots: &Roots, now
             INSTALL,
         ));
     }
-    found.extend(chain(shown, &leaf, name, roots, now).map(|found| match found {
+    let told = Told {
+        dates: left < 0 || !began,
+        name: !named,
+    };
+    found.extend(chain(shown, &leaf, name, roots, now, told).map(|found| match found {
         Chain::SelfSigned => failure_or_private(
             roots,
             &subject,
@@ -132,12 +145,23 @@ pub(super) fn judge(shown: &[CertificateDer<'_>], name: &str, roots: &Roots, now
             roots,
             &subject,
             "certificate_private",
-            format!("its certificate comes from \"{top}\", which is no authority that browsers know"),
+            format!("its certificate comes from \"{top}\", which is no authority that browsers or this machine know"),
         ),
         Chain::Incomplete(top) => failure(
             "certificate_incomplete",
             format!("it shows its own certificate alone, without that of \"{top}\": some clients will refuse it"),
             "use fullchain.pem, not cert.pem: mosip-prov certificates install DIR, and deploy the front again",
+        ),
+        Chain::IssuerExpired(who) => failure(
+            "certificate_issuer_expired",
+            format!("{who} has expired, and with it the chain: a client refuses it"),
+            "take the authority's certificates of today into fullchain.pem (mosip-prov certificates renew, or install DIR), \
+             and deploy the front again",
+        ),
+        Chain::IssuerNotYet(who) => failure(
+            "certificate_issuer_not_yet",
+            format!("{who} is not valid yet: a client refuses it"),
+            "wait, or see that the clock of this machine is right",
         ),
         Chain::Wrong(why) => failure(
             "certificate_chain",
@@ -166,7 +190,17 @@ enum Chain {
     SelfSigned,
     Unknown(String),
     Incomplete(String),
+    /// Whose certificate, in words.
+    IssuerExpired(String),
+    IssuerNotYet(String),
     Wrong(String),
+}
+
+/// What has been said of the server's own certificate.
+#[derive(Clone, Copy)]
+struct Told {
+    dates: bool,
+    name: bool,
 }
 
 /// Names in issuers of authorities that browsers know, and that sign with certificates a server must send along.
@@ -193,32 +227,35 @@ fn chain(
     name: &str,
     roots: &Roots,
     now: u64,
+    told: Told,
 ) -> Option<Chain> {
     let (first, rest) = shown.split_first()?;
     let server = ServerName::try_from(name.to_owned()).ok()?;
     let verifier = WebPkiServerVerifier::builder_with_provider(roots.store.clone(), provider())
         .build()
         .ok()?;
-    let now = UnixTime::since_unix_epoch(Duration::from_secs(now));
-    let error = match verifier.verify_server_cert(first, rest, &server, &[], now) {
+    let present = UnixTime::since_unix_epoch(Duration::from_secs(now));
+    let error = match verifier.verify_server_cert(first, rest, &server, &[], present) {
         Ok(_) => return None,
         Err(error) => error,
     };
     let rustls::Error::InvalidCertificate(why) = error else {
         return Some(Chain::Wrong(error.to_string()));
     };
-    // Names and dates of the server's own certificate are judged without it.
-    let of_dates = matches!(
-        why,
-        CertificateError::Expired
-            | CertificateError::ExpiredContext { .. }
-            | CertificateError::NotValidYet
-            | CertificateError::NotValidYetContext { .. }
-            | CertificateError::NotValidForName
-            | CertificateError::NotValidForNameContext { .. }
-    );
-    if of_dates {
-        return None;
+    // What is wrong with names and dates may be so of the server's own certificate, which was judged without the chain, or
+    // of one of its issuers'.
+    let now = i64::try_from(now).unwrap_or(i64::MAX);
+    match why {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            return (!told.dates).then(|| Chain::IssuerExpired(issuer_where(rest, |begin_end| begin_end.1 < now)));
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            return (!told.dates).then(|| Chain::IssuerNotYet(issuer_where(rest, |begin_end| begin_end.0 > now)));
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            return (!told.name).then(|| Chain::Wrong(format!("they are not valid for {name}")));
+        }
+        _ => {}
     }
     // A certificate that signed itself may not be a server's either; clients say so in several ways.
     if leaf.issuer().as_raw() == leaf.subject().as_raw() {
@@ -236,14 +273,19 @@ fn chain(
     }
 }
 
-fn names_of<'c>(leaf: &'c X509Certificate<'_>) -> Vec<&'c str> {
-    let Ok(Some(names)) = leaf.subject_alternative_name() else {
-        return Vec::new();
-    };
-    let all = names.value.general_names.iter();
-    all.filter_map(|name| match name {
-        GeneralName::DNSName(name) => Some(*name),
-        _ => None,
-    })
-    .collect()
+/// The first of the issuers' certificates whose begin and end, in seconds since 1970, are so.
+fn issuer_where(issuers: &[CertificateDer<'_>], is_so: impl Fn((i64, i64)) -> bool) -> String {
+    let found = issuers.iter().find_map(|der| {
+        let (_, issuer) = X509Certificate::from_der(der).ok()?;
+        let validity = issuer.validity();
+        is_so((validity.not_before.timestamp(), validity.not_after.timestamp())).then(|| {
+            format!(
+                "the certificate of its issuer \"{}\" ({} to {})",
+                short(issuer.subject()),
+                day(validity.not_before),
+                day(validity.not_after)
+            )
+        })
+    });
+    found.unwrap_or_else(|| "a certificate of its issuers".to_owned())
 }

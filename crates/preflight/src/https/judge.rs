@@ -3,7 +3,7 @@
 use super::AREA;
 use super::certificate::{self, Roots};
 use super::client::{Closed, Probe, Seen, Stream, StreamSeen};
-use mosip_prov_events::Finding;
+use mosip_prov_events::{Finding, Level};
 
 /// What is to be behind a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,6 +93,25 @@ pub fn judge(probe: &Probe, seen: &Seen, awaited: Awaited, roots: &Roots, now: u
     let mut found = certificate::judge(certificates, &probe.name, roots, now);
     found.push(last);
     found
+}
+
+/// Whether waiting cannot change what was found: somebody must do something first. A certificate that does not hold yet
+/// comes into its time by itself.
+pub fn is_final(finding: &Finding) -> bool {
+    finding.level == Level::Failure
+        && finding.area == AREA
+        && matches!(
+            finding.check.as_str(),
+            "no_tls"
+                | "certificate_expired"
+                | "certificate_issuer_expired"
+                | "certificate_name"
+                | "certificate_chain"
+                | "certificate_incomplete"
+                | "certificate_unreadable"
+                | "certificate_self_signed"
+                | "certificate_private"
+        )
 }
 
 fn after_handshake(subject: &str, closed: Closed) -> Finding {

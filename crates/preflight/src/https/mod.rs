@@ -9,7 +9,7 @@ mod judge;
 
 pub use certificate::Roots;
 pub use client::{Closed, Probe, Seen, Stream, StreamSeen, look, look_at_streams};
-pub use judge::{Awaited, judge, judge_stream};
+pub use judge::{Awaited, is_final, judge, judge_stream};
 
 /// The area of findings about fronts.
 pub const AREA: &str = "fronts";

@@ -2,12 +2,12 @@
 
 use super::derived::Derived;
 use crate::InputErrors;
+use mosip_prov_files::Mode;
 use mosip_prov_inventory::diagnostic::{Diagnostic, Diagnostics, Location};
 use mosip_prov_inventory::placeholders::placeholder;
 use mosip_prov_terraform::tfvars::{Found, Tfvars};
 use std::fs;
-use std::io::{self, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// The file that terraform reads on its own.
@@ -31,38 +31,10 @@ impl Checked {
     /// Writes the file, where anything is to be written: whole or not at all, with mode and owner as they were.
     pub(super) fn write(&self) -> Result<(), Diagnostic> {
         let Some(text) = &self.text else { return Ok(()) };
-        write(&self.file, text).map_err(|error| {
+        mosip_prov_files::write(&self.file, text.as_bytes(), Mode::Kept(0o600)).map_err(|error| {
             Diagnostic::error(format!("cannot write {}: {error}", self.file.display())).help("see who owns the folder")
         })
     }
-}
-
-fn write(file: &Path, text: &str) -> io::Result<()> {
-    // Where the file is a link, what it points to is written.
-    let file = fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
-    let temporary = file.with_extension(format!("tfvars.{}", std::process::id()));
-    let mut out = fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&temporary)?;
-    let written = (|| {
-        out.write_all(text.as_bytes())?;
-        let like = fs::metadata(&file).or_else(|_| fs::metadata(file.parent().unwrap_or(Path::new("."))));
-        if let Ok(like) = like {
-            // Another's file stays that one's, as far as we may.
-            let _ = std::os::unix::fs::fchown(&out, Some(like.uid()), Some(like.gid()));
-            if like.is_file() {
-                out.set_permissions(fs::Permissions::from_mode(like.permissions().mode() & 0o7777))?;
-            }
-        }
-        out.sync_all()?;
-        fs::rename(&temporary, &file)
-    })();
-    if written.is_err() {
-        let _ = fs::remove_file(&temporary);
-    }
-    written
 }
 
 fn read(path: &Path) -> Result<Option<Tfvars>, Diagnostics> {

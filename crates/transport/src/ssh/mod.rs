@@ -1,6 +1,5 @@
 //! Hosts over SSH.
 
-mod agent;
 mod auth;
 mod channel;
 mod connect;
@@ -29,8 +28,7 @@ use crate::target::{ConnectionKind, Target};
 
 use channel::{Client, SshOpener};
 
-pub use agent::agent_keys;
-pub use keys::{KeyFile, NoPrompt, Prompt, check_key_file, default_key_files};
+pub use keys::{KeyFile, NoPrompt, Prompt, check_key_file};
 
 /// What the hosts of one run have in common: keys that are open, jump hosts, pacing.
 struct Shared {
