@@ -328,3 +328,45 @@ fn the_examples_of_the_page_work() {
         assert!(!output.stdout.is_empty(), "{example}");
     }
 }
+
+/// The default keys of whoever runs it: `preflight keys --static` in a folder whose `home` has them. Exit code, and check and
+/// level of each finding about a key file.
+fn default_keys(folder: &Path) -> (i32, Vec<(String, String, String)>) {
+    let output = command(folder)
+        .env("HOME", folder.join("home"))
+        .env_remove("SSH_AUTH_SOCK")
+        .args(["preflight", "keys", "--static", "--format", "json", "-i", "hosts.ini"])
+        .output()
+        .unwrap();
+    let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let found = found["findings"].as_array().unwrap().iter().map(|finding| {
+        let text = |field: &str| finding[field].as_str().unwrap().to_owned();
+        let name = text("subject").rsplit('/').next().unwrap().to_owned();
+        (name, text("check"), text("level"))
+    });
+    (output.status.code().unwrap(), found.collect())
+}
+
+#[test]
+fn a_default_key_that_is_passed_over_stops_nothing() {
+    let folder = with(&[("hosts.ini", HOSTS), ("home/.ssh/id_rsa", "no key\n")]);
+    let keys = folder.path().join("home/.ssh");
+    let made = std::process::Command::new("ssh-keygen")
+        .args(["-q", "-t", "ed25519", "-N", "", "-f"])
+        .arg(keys.join("id_ed25519"))
+        .status()
+        .unwrap();
+    assert!(made.success());
+    let row = |name: &str, check: &str, level: &str| (name.to_owned(), check.to_owned(), level.to_owned());
+    // Logins try id_rsa first, and go on.
+    let (code, found) = default_keys(folder.path());
+    let good = row("id_ed25519", "key", "ok");
+    assert_eq!((code, found), (0, vec![row("id_rsa", "key_mode", "warning"), good]));
+    // RKE tries id_ed25519 alone.
+    fs::rename(keys.join("id_ed25519"), keys.join("good")).unwrap();
+    fs::rename(keys.join("id_rsa"), keys.join("id_ed25519")).unwrap();
+    fs::rename(keys.join("good"), keys.join("id_rsa")).unwrap();
+    let (code, found) = default_keys(folder.path());
+    let bad = row("id_ed25519", "key_mode", "failure");
+    assert_eq!((code, found), (2, vec![row("id_rsa", "key", "ok"), bad]));
+}

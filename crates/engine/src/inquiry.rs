@@ -25,7 +25,8 @@ pub struct Inquiry {
 
 struct Asked {
     target: Target,
-    identity: Identity,
+    /// Of each play that has it, by the play's name, in their order; never empty.
+    identities: Vec<(String, Identity)>,
     host: OnceCell<Arc<dyn Host>>,
 }
 
@@ -34,13 +35,15 @@ impl Inquiry {
     /// most `timeout` for one exchange.
     pub fn new(connector: Arc<dyn Connector>, prepared: &Prepared, forks: usize, timeout: Duration) -> Self {
         let mut hosts = IndexMap::new();
-        for (name, part) in prepared.plays.iter().flat_map(|play| &play.hosts) {
+        let all = prepared.plays.iter();
+        for (play, name, part) in all.flat_map(|play| play.hosts.iter().map(|(name, part)| (&play.name, name, part))) {
             if let Some(target) = prepared.targets.get(name) {
-                hosts.entry(name.clone()).or_insert_with(|| Asked {
+                let asked = hosts.entry(name.clone()).or_insert_with(|| Asked {
                     target: target.clone(),
-                    identity: part.identity.clone(),
+                    identities: Vec::new(),
                     host: OnceCell::new(),
                 });
+                asked.identities.push((play.clone(), part.identity.clone()));
             }
         }
         Self {
@@ -64,7 +67,7 @@ impl Inquiry {
     ) -> IndexMap<String, Result<Answers, TransportError>> {
         let asked = self.hosts.iter().map(|(name, asked)| async move {
             let result = match questions.get(name.as_ref()) {
-                Some(questions) => self.ask_one(asked, questions).await,
+                Some(questions) => self.ask_one(asked, asked.identity(), questions).await,
                 None => Ok(Answers::new()),
             };
             (name.to_string(), result)
@@ -75,21 +78,42 @@ impl Inquiry {
     /// Asks one host alone, in one exchange. `None` when there is no host of that name.
     pub async fn ask_host(&self, host: &str, questions: &[Question]) -> Option<Result<Answers, TransportError>> {
         let asked = self.hosts.get(host)?;
-        Some(self.ask_one(asked, questions).await)
+        Some(self.ask_one(asked, asked.identity(), questions).await)
     }
 
-    async fn ask_one(&self, asked: &Asked, questions: &[Question]) -> Result<Answers, TransportError> {
+    /// The same, as the user that the play named `play` would work as there. `None` when that play has no such host.
+    pub async fn ask_host_of(
+        &self,
+        play: &str,
+        host: &str,
+        questions: &[Question],
+    ) -> Option<Result<Answers, TransportError>> {
+        let asked = self.hosts.get(host)?;
+        let (_, identity) = asked.identities.iter().find(|(name, _)| name == play)?;
+        Some(self.ask_one(asked, identity, questions).await)
+    }
+
+    /// Whether the host is asked as another user than the play named `play` would work as there.
+    pub fn is_asked_otherwise(&self, play: &str, host: &str) -> bool {
+        self.hosts.get(host).is_some_and(|asked| {
+            let mut of_play = asked.identities.iter().filter(|(name, _)| name == play);
+            of_play.any(|(_, identity)| identity != asked.identity())
+        })
+    }
+
+    async fn ask_one(
+        &self,
+        asked: &Asked,
+        identity: &Identity,
+        questions: &[Question],
+    ) -> Result<Answers, TransportError> {
         let mut answers = Answers::new();
         let composed = compose(questions);
         if composed.is_empty() {
             return Ok(answers);
         }
         let request = Request::new(composed.script.clone()).timeout(self.timeout);
-        let response = asked
-            .connected(&*self.connector)
-            .await?
-            .ask(&asked.identity, request)
-            .await?;
+        let response = asked.connected(&*self.connector).await?.ask(identity, request).await?;
         for (question, answer) in composed.read(&text_of(&response.stdout)) {
             answers.learn(question, answer);
         }
@@ -113,7 +137,7 @@ impl Inquiry {
         let response = asked
             .connected(&*self.connector)
             .await?
-            .ask(&asked.identity, request)
+            .ask(asked.identity(), request)
             .await?;
         // Asking takes the newlines off the end of each.
         let output = Secret::new(text_of(&response.stdout));
@@ -140,6 +164,13 @@ impl Inquiry {
 }
 
 impl Asked {
+    /// That of its first play.
+    fn identity(&self) -> &Identity {
+        self.identities
+            .first()
+            .map_or(&Identity::Login, |(_, identity)| identity)
+    }
+
     async fn connected(&self, connector: &dyn Connector) -> Result<&Arc<dyn Host>, TransportError> {
         self.host.get_or_try_init(|| connector.connect(&self.target)).await
     }

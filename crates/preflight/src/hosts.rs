@@ -1,7 +1,7 @@
 //! Area `hosts`: each machine as the guide asks, and all of them different from each other where they must be.
 
 use crate::fleet::Machine;
-use crate::guide::{Size, falls_short};
+use crate::guide::{Short, WantedSize, tenths};
 use crate::room::Disk;
 use mosip_prov_events::Finding;
 use mosip_prov_resources::Facts;
@@ -9,50 +9,45 @@ use std::collections::BTreeMap;
 
 const AREA: &str = "hosts";
 
-/// The machine is as large as `wanted`: one finding when it is, one for each thing that falls short.
-pub fn size(machine: &Machine, facts: &Facts, disk: Option<Disk>, wanted: Size) -> Vec<Finding> {
+/// The machine is as large as `wanted`: one finding when it is, one for each thing that falls short. What the guide asks
+/// for is advice, and what the operator set a limit.
+pub fn size(machine: &Machine, facts: &Facts, disk: Option<Disk>, wanted: &WantedSize) -> Vec<Finding> {
     let name = &machine.name;
-    let disk_total = disk.map_or(0, |disk| disk.total_mib);
-    let mut found = Vec::new();
-    let mut short = |check: &str, have: String, want: String, variable: &str| {
-        found.push(Finding::failure(
-            AREA,
-            check,
-            name,
-            format!("{have}, and the guide asks for {want}"),
-            format!("give the machine more, or set {variable} for it if it is meant to be smaller"),
-        ));
-    };
-    if facts.vcpus < wanted.vcpus {
-        let have = format!("{} virtual processors", facts.vcpus);
-        short("cores", have, wanted.vcpus.to_string(), "check_min_vcpus");
-    }
-    if falls_short(facts.memtotal_mb, wanted.memory_gib) {
-        let have = format!("{} GiB of memory", tenths(facts.memtotal_mb));
-        short("memory", have, format!("{} GiB", wanted.memory_gib), "check_min_memory");
-    }
-    if disk.is_some() && falls_short(disk_total, wanted.disk_gib) {
-        let have = format!("a disk of {} GiB", tenths(disk_total));
-        short("disk", have, format!("{} GiB", wanted.disk_gib), "check_min_disk");
-    }
-    if found.is_empty() {
+    let short = wanted.short(facts, disk);
+    if short.is_empty() {
+        let disk_total = disk.map_or(0, |disk| disk.total_mib);
         let what = format!(
             "{} virtual processors, {} GiB of memory, {} GiB of disk",
             facts.vcpus,
             tenths(facts.memtotal_mb),
             tenths(disk_total)
         );
-        found.push(Finding::ok(AREA, "size", name, what));
+        return vec![Finding::ok(AREA, "size", name, what)];
     }
-    found
-}
-
-fn tenths(mib: u64) -> String {
-    let tenths = (mib * 10 + 512) / 1024;
-    match tenths % 10 {
-        0 => (tenths / 10).to_string(),
-        rest => format!("{}.{rest}", tenths / 10),
-    }
+    let finding = |short: Short| {
+        let Short {
+            have, want, variable, ..
+        } = short;
+        match short.own {
+            true => Finding::failure(
+                AREA,
+                short.check,
+                name,
+                format!("{have}, and {variable} asks for {want}"),
+                format!("give the machine more, or lower {variable}"),
+            ),
+            false => Finding::warning(
+                AREA,
+                short.check,
+                name,
+                format!("{have}, and the guide asks for {want}"),
+                format!(
+                    "it is used all the same; give the machine more, or set {variable} for it if it is meant to be smaller"
+                ),
+            ),
+        }
+    };
+    short.into_iter().map(finding).collect()
 }
 
 /// The root file system has `wanted_mib` free.
@@ -181,11 +176,21 @@ pub fn clock(machine: &Machine, offset: Option<Offset>, limit: u64) -> Finding {
     Finding::ok(AREA, "clock", name, message)
 }
 
-/// Nobody holds the locks of dpkg and apt; `holder` says who does.
-pub fn dpkg(machine: &Machine, holder: Option<&str>) -> Finding {
-    match holder {
-        None => Finding::ok(AREA, "dpkg", &machine.name, "the lock of dpkg is free"),
-        Some(holder) => Finding::failure(
+/// Nobody holds the locks of dpkg and apt; `holder` says who does. `hidden` is the process that seems to, where the user who
+/// asked may not look at it.
+pub fn dpkg(machine: &Machine, holder: Option<&str>, hidden: Option<&str>) -> Finding {
+    match (holder, hidden) {
+        (None, Some(pid)) => Finding::warning(
+            AREA,
+            "dpkg",
+            &machine.name,
+            format!(
+                "the lock of dpkg seems to be held by process {pid}; it was not asked as root, which alone may see by whom"
+            ),
+            format!("`sudo ps -p {pid}` says what it is; a playbook itself waits apt_lock_timeout seconds"),
+        ),
+        (None, None) => Finding::ok(AREA, "dpkg", &machine.name, "the lock of dpkg is free"),
+        (Some(holder), _) => Finding::failure(
             AREA,
             "dpkg",
             &machine.name,
@@ -256,6 +261,7 @@ pub fn unreachable(area: &str, check: &str, machine: &Machine, why: &str) -> Fin
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::guide::Size;
     use mosip_prov_events::Level;
     use std::collections::BTreeSet;
 
@@ -289,6 +295,18 @@ mod tests {
         disk_gib: 128,
     };
 
+    /// As the guide asks, but for what the operator set.
+    fn wanted(vcpus: u32, memory_gib: u64, disk_gib: u64) -> WantedSize {
+        WantedSize::new(
+            NODE,
+            Size {
+                vcpus,
+                memory_gib,
+                disk_gib,
+            },
+        )
+    }
+
     fn disk(total_gib: u64, free_mib: u64) -> Option<Disk> {
         Some(Disk {
             total_mib: total_gib * 1024,
@@ -297,26 +315,37 @@ mod tests {
     }
 
     #[test]
-    fn what_falls_short_is_a_failure_each() {
+    fn what_falls_short_is_told_each() {
         let vm = machine("vm1");
         // A machine of 32 GiB shows 31.3, a disk of 128 GiB a file system of 124.
-        let fine = size(&vm, &facts(12, 32_052), disk(124, 1), NODE);
+        let fine = size(&vm, &facts(12, 32_052), disk(124, 1), &wanted(0, 0, 0));
         assert_eq!(fine.len(), 1);
         assert_eq!(
             fine[0].message,
             "12 virtual processors, 31.3 GiB of memory, 124 GiB of disk"
         );
-        let checks = |found: &[Finding]| -> Vec<String> {
-            assert!(found.iter().all(|f| f.level == Level::Failure && f.remedy.is_some()));
-            found.iter().map(|f| f.check.clone()).collect()
+        let of = |facts: &Facts, disk, wanted| -> Vec<(Level, String)> {
+            let found = size(&vm, facts, disk, &wanted);
+            assert!(found.iter().all(|f| f.remedy.is_some()));
+            found.into_iter().map(|f| (f.level, f.check)).collect()
         };
-        assert_eq!(checks(&size(&vm, &facts(4, 32_052), disk(124, 1), NODE)), ["cores"]);
-        assert_eq!(checks(&size(&vm, &facts(12, 16_000), disk(124, 1), NODE)), ["memory"]);
-        assert_eq!(checks(&size(&vm, &facts(12, 32_052), disk(64, 1), NODE)), ["disk"]);
+        let (told, wrong) = (Level::Warning, Level::Failure);
+        // Less than the guide asks for is used all the same, here as in a run.
+        let guide = wanted(0, 0, 0);
+        assert_eq!(of(&facts(4, 32_052), disk(124, 1), guide), [(told, "cores".into())]);
+        assert_eq!(of(&facts(12, 16_000), disk(124, 1), guide), [(told, "memory".into())]);
+        assert_eq!(of(&facts(12, 32_052), disk(64, 1), guide), [(told, "disk".into())]);
+        // What the operator set himself is a limit, each for itself.
         assert_eq!(
-            checks(&size(&vm, &facts(1, 1), disk(1, 1), NODE)),
-            ["cores", "memory", "disk"]
+            of(&facts(1, 1000), disk(4, 1), wanted(2, 0, 8)),
+            [(wrong, "cores".into()), (told, "memory".into()), (wrong, "disk".into())]
         );
+        assert_eq!(
+            of(&facts(1, 1000), disk(1, 1), wanted(1, 2, 1)),
+            [(wrong, "memory".into())]
+        );
+        let found = size(&vm, &facts(4, 1000), disk(4, 1), &wanted(4, 2, 4));
+        assert_eq!(found[0].message, "1 GiB of memory, and check_min_memory asks for 2 GiB");
         assert_eq!(free_disk(&vm, disk(124, 100), 2048).level, Level::Failure);
         assert_eq!(free_disk(&vm, disk(124, 3000), 2048).level, Level::Ok);
         assert_eq!(free_disk(&vm, None, 2048).level, Level::Warning);
@@ -411,9 +440,20 @@ mod tests {
 
     #[test]
     fn who_holds_the_lock() {
-        let found = dpkg(&machine("vm1"), Some("held by unattended-upgr (pid 7) since 10:00:00"));
+        let found = dpkg(
+            &machine("vm1"),
+            Some("held by unattended-upgr (pid 7) since 10:00:00"),
+            None,
+        );
         assert!(found.message.contains("unattended-upgr (pid 7)"));
         assert_eq!(found.level, Level::Failure);
-        assert_eq!(dpkg(&machine("vm1"), None).level, Level::Ok);
+        assert_eq!(dpkg(&machine("vm1"), None, None).level, Level::Ok);
+        // A login user sees that a lock is held, and not by whom: that is neither free nor known to be in the way.
+        let found = dpkg(&machine("vm1"), None, Some("4711"));
+        assert_eq!(found.level, Level::Warning);
+        assert!(
+            found.message.contains("process 4711; it was not asked as root"),
+            "{found:?}"
+        );
     }
 }

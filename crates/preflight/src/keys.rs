@@ -6,7 +6,7 @@ use mosip_prov_resources::probe::command::AskCommand;
 use mosip_prov_resources::shell::quote;
 use mosip_prov_transport::check_key_file;
 use mosip_prov_transport::error::KeyFileError;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 const AREA: &str = "keys";
 
@@ -19,15 +19,10 @@ pub struct KeyUse {
     pub machines: Vec<String>,
     /// Where the inventory names it.
     pub place: Option<Location>,
-}
-
-/// The names that `ssh` tries by itself, the guide's first.
-pub const DEFAULT_NAMES: [&str; 3] = ["id_ed25519", "id_rsa", "id_ecdsa"];
-
-/// The first default key in `home` that is there.
-pub fn default_key(home: &Path) -> Option<PathBuf> {
-    let file = |name: &&str| home.join(".ssh").join(name);
-    DEFAULT_NAMES.iter().map(file).find(|path| path.is_file())
+    /// RKE uses this very file to reach the nodes; it asks nobody for a passphrase, and tries no other.
+    pub rke: bool,
+    /// There are other ways to log in where this one cannot be used.
+    pub spare: bool,
 }
 
 /// Looks at a key, and whether it can be used to log in.
@@ -37,7 +32,18 @@ pub fn check(key: &KeyUse) -> (Finding, bool) {
     let fails = |check: &str, what: String, remedy: String| {
         let place = key.place.as_ref().map(|place| format!(" (named in {place})"));
         let message = format!("{what}{}", place.unwrap_or_default());
-        (Finding::failure(AREA, check, &shown, message, remedy), false)
+        let finding = match (key.spare, key.rke) {
+            (true, false) => {
+                let message = format!("{message}; it is passed over, and {whose} can be logged in to by other means");
+                Finding::warning(AREA, check, &shown, message, remedy)
+            }
+            (true, true) => {
+                let message = format!("{message}; RKE reaches the nodes by it");
+                Finding::failure(AREA, check, &shown, message, remedy)
+            }
+            (false, _) => Finding::failure(AREA, check, &shown, message, remedy),
+        };
+        (finding, false)
     };
     // What a public key or an empty file is taken for says more than that it cannot be parsed.
     let diagnosed = crate::ssh_keys::check(&key.path, None);
@@ -73,34 +79,56 @@ pub fn check(key: &KeyUse) -> (Finding, bool) {
             error.to_string(),
             format!("copy the private key there again; `ssh-keygen -y -f {shown}` says whether it is whole"),
         ),
-        (Ok(file), None) if file.encrypted => (
-            Finding::failure(
-                AREA,
-                "key_encrypted",
-                &shown,
-                format!(
-                    "it is encrypted: each run asks for its passphrase, and RKE cannot use it at all; {whose} are reached by it"
-                ),
-                format!(
-                    "make a key of its own for the deployment without a passphrase, or take it off: `ssh-keygen -p -N '' \
-                     -f {shown}`; `ssh-add {shown}` is enough where RKE2 builds the clusters"
-                ),
-            ),
-            true,
-        ),
-        (Ok(file), None) => (
-            Finding::ok(
-                AREA,
-                "key",
-                &shown,
-                format!(
-                    "{}, for its owner alone; {whose} are reached by it",
-                    file.kind.unwrap_or_default()
-                ),
-            ),
-            true,
-        ),
+        (Ok(file), None) if file.encrypted => (encrypted(key, &shown, &whose), true),
+        (Ok(file), None) => {
+            let kind = file.kind.unwrap_or_default();
+            let message = match key.spare {
+                false => format!("{kind}, for its owner alone; {whose} are reached by it"),
+                true => format!("{kind}, for its owner alone; it is one of the keys that {whose} are tried with"),
+            };
+            (Finding::ok(AREA, "key", &shown, message), true)
+        }
     }
+}
+
+/// A key that asks for its passphrase. People can use it; RKE cannot.
+fn encrypted(key: &KeyUse, shown: &str, whose: &str) -> Finding {
+    if key.rke {
+        return Finding::failure(
+            AREA,
+            "key_encrypted",
+            shown,
+            format!(
+                "it is encrypted: each run asks for its passphrase, and RKE cannot use it at all; {whose} are reached by it"
+            ),
+            format!(
+                "make a key of its own for the deployment without a passphrase, or take it off: `ssh-keygen -p -N '' -f \
+                 {shown}`; `ssh-add {shown}` is enough where RKE2 builds the clusters"
+            ),
+        );
+    }
+    let message = match key.spare {
+        false => format!("it is encrypted: each run asks for its passphrase; {whose} are reached by it"),
+        true => format!("it is encrypted: a run that comes to it asks for its passphrase; {whose} are tried with it"),
+    };
+    let remedy = format!("`ssh-add {shown}` before a run that nobody watches");
+    Finding::warning(AREA, "key_encrypted", shown, message, remedy)
+}
+
+/// The default key files, for machines whose key nobody names, as `uses` of one login: each is tried, and passed over when
+/// it cannot be used, so that one that can is enough; so is `otherwise`: a key of the agent, or a password. Says whether
+/// nothing is left to log in with.
+pub fn check_defaults(uses: Vec<KeyUse>, otherwise: bool) -> (Vec<Finding>, bool) {
+    let can: Vec<bool> = uses.iter().map(|key| check(key).1).collect();
+    let looked_at = uses.into_iter().enumerate().map(|(number, key)| {
+        let others = can.iter().enumerate().any(|(other, can)| other != number && *can);
+        let key = KeyUse {
+            spare: otherwise || others,
+            ..key
+        };
+        check(&key).0
+    });
+    (looked_at.collect(), !otherwise && !can.contains(&true))
 }
 
 /// The inventory names no key for `machines`, and none of the default names is there.
@@ -211,6 +239,7 @@ mod tests {
     use super::*;
     use mosip_prov_events::Level;
     use std::os::unix::fs::PermissionsExt;
+    use std::path::Path;
     use std::process::Command;
 
     fn pair(folder: &Path, passphrase: &str) -> PathBuf {
@@ -229,6 +258,8 @@ mod tests {
             path: path.to_owned(),
             machines: ["vm1", "vm2", "vm3", "vm4"].map(String::from).into(),
             place: Some(Location::file("rancher.ini")),
+            rke: true,
+            spare: false,
         })
     }
 
@@ -306,10 +337,64 @@ mod tests {
         assert_eq!(none(&machines, false, false).level, Level::Warning);
         assert!(none(&machines, true, false).message.contains("agent"));
         assert!(none(&machines, true, true).message.contains("password"));
-        let home = tempfile::tempdir().expect("a folder");
-        assert_eq!(default_key(home.path()), None);
-        std::fs::create_dir(home.path().join(".ssh")).expect("made");
-        std::fs::write(home.path().join(".ssh/id_rsa"), "x").expect("written");
-        assert!(default_key(home.path()).is_some_and(|key| key.ends_with("id_rsa")));
+    }
+
+    fn default(path: &Path, rke: bool) -> KeyUse {
+        KeyUse {
+            path: path.to_owned(),
+            machines: vec!["vm1".into()],
+            place: None,
+            rke,
+            spare: false,
+        }
+    }
+
+    #[test]
+    fn one_default_key_that_can_be_used_is_enough() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let good = pair(folder.path(), "");
+        let open = folder.path().join("id_rsa");
+        std::fs::copy(&good, &open).expect("copied");
+        std::fs::set_permissions(&open, std::fs::Permissions::from_mode(0o644)).expect("set");
+        let of = |uses: Vec<KeyUse>, otherwise| {
+            let (found, none) = check_defaults(uses, otherwise);
+            let found: Vec<_> = found.into_iter().map(|f| (f.level, f.check)).collect();
+            (found, none)
+        };
+        let (ok, told, wrong) = (Level::Ok, Level::Warning, Level::Failure);
+        let mode = || "key_mode".to_owned();
+        let both = |rke| vec![default(&open, rke), default(&good, false)];
+        assert_eq!(
+            of(both(false), false),
+            (vec![(told, mode()), (ok, "key".into())], false)
+        );
+        // Logins go on without it, and RKE does not.
+        assert_eq!(
+            of(both(true), false),
+            (vec![(wrong, mode()), (ok, "key".into())], false)
+        );
+        // Alone it is in the way, unless an agent or a password lets in.
+        let alone = || vec![default(&open, false)];
+        assert_eq!(of(alone(), false), (vec![(wrong, mode())], true));
+        assert_eq!(of(alone(), true), (vec![(told, mode())], false));
+        let (found, _) = check_defaults(both(false), false);
+        assert!(
+            found[0].message.contains("passed over, and vm1 can be logged in to"),
+            "{found:?}"
+        );
+    }
+
+    #[test]
+    fn a_passphrase_stands_in_the_way_of_rke_alone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = pair(folder.path(), "secret");
+        let (found, usable) = check(&default(&path, false));
+        assert_eq!(
+            (found.level, found.check.as_str(), usable),
+            (Level::Warning, "key_encrypted", true)
+        );
+        assert!(!found.message.contains("RKE"), "{found:?}");
+        let (found, usable) = check(&default(&path, true));
+        assert_eq!((found.level, usable), (Level::Failure, true));
     }
 }

@@ -27,14 +27,15 @@ pub struct Path {
 }
 
 /// The question by which a machine tries the ways to `addresses`, all at once. Each is tried with what its interface
-/// carries; where that does not arrive, with less, eight sizes at a time.
+/// carries; where that does not arrive, with less, eight sizes at a time, and once more with all of it before less is
+/// believed. A size counts as arrived when one of three echoes comes back: a single one may be lost on any way.
 pub fn ask(addresses: &[&str]) -> Option<AskCommand> {
     if addresses.is_empty() {
         return None;
     }
     let addresses: Vec<_> = addresses.iter().map(|address| quote(address).into_owned()).collect();
     Some(AskCommand(format!(
-        r#"try() {{ ping -n -q -c 1 -W 1 -M do -s $(($2 - 28)) "$1" >/dev/null 2>&1; }}
+        r#"try() {{ ping -n -q -c 3 -i 0.2 -W 1 -M do -s $(($2 - 28)) "$1" >/dev/null 2>&1; }}
 largest() {{
   lo=$2 hi=$3
   while [ $((hi - lo)) -gt 1 ]; do
@@ -54,7 +55,11 @@ one() {{
   if ! command -v ping >/dev/null 2>&1; then echo "$1 $m -"
   elif try "$1" "$m"; then echo "$1 $m $m"
   elif ! try "$1" 576; then echo "$1 $m -"
-  else echo "$1 $m $(largest "$1" 576 "$m")"; fi
+  else
+    p=$(largest "$1" 576 "$m")
+    if try "$1" "$m"; then p=$m; fi
+    echo "$1 $m $p"
+  fi
 }}
 for a in {}; do one "$a" & done
 wait"#,
@@ -299,6 +304,69 @@ mod tests {
                 "{shell:?} {output}"
             );
         }
+    }
+
+    /// What a machine measures whose ping is a stand-in; `loses` decides, with the size of the packet in `$s`, the number
+    /// of echoes in `$c` and a folder to remember in, `$D`.
+    fn measured(loses: &str) -> Vec<Option<u32>> {
+        let script = ask(&["192.0.2.7"]).expect("a question").0;
+        let measure = |shell: &&[&str]| {
+            let folder = tempfile::tempdir().expect("a folder");
+            let tool = |name: &str, body: &str| {
+                use std::os::unix::fs::PermissionsExt as _;
+                let path = folder.path().join(name);
+                std::fs::write(&path, format!("#!/bin/sh\n# a stand-in\n{body}\n")).expect("written");
+                std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("set");
+            };
+            tool(
+                "ip",
+                "case \"$*\" in *route*) echo '192.0.2.7 dev eth0 src 192.0.2.1' ;; \
+                 *) echo '2: eth0: <UP> mtu 1500 qdisc noop' ;; esac",
+            );
+            tool(
+                "ping",
+                &format!(
+                    "D={}\nwhile [ $# -gt 1 ]; do case $1 in -c) c=$2 ;; -s) s=$(($2 + 28)) ;; esac; shift; done\n{loses}",
+                    folder.path().display()
+                ),
+            );
+            let path = std::env::var("PATH").unwrap_or_default();
+            let done = std::process::Command::new(shell[0])
+                .args(&shell[1..])
+                .args(["-c", &script])
+                .env("PATH", format!("{}:{path}", folder.path().display()))
+                .output()
+                .expect("runs");
+            let paths = read("here", &String::from_utf8_lossy(&done.stdout));
+            assert_eq!((paths.len(), paths[0].interface), (1, 1500), "{shell:?} {done:?}");
+            paths[0].path
+        };
+        // Not busybox: it may prefer its own ping.
+        let shells = mosip_prov_resources::testing::sh_available();
+        shells
+            .iter()
+            .filter(|shell| shell[0] != "busybox")
+            .map(measure)
+            .collect()
+    }
+
+    #[test]
+    fn a_lost_echo_is_no_smaller_mtu() {
+        let all_are = |found: Vec<Option<u32>>, wanted: u32| {
+            assert!(
+                !found.is_empty() && found.iter().all(|path| *path == Some(wanted)),
+                "{found:?}"
+            );
+        };
+        // Of the full size the first echo is lost, and others come.
+        let first =
+            "[ \"$s\" -ne 1500 ] || mkdir \"$D/lost\" 2>/dev/null || exit 0\n[ \"$s\" -ne 1500 ] || [ \"$c\" -gt 1 ]";
+        all_are(measured(first), 1500);
+        // All of the first try are lost, as when a way is learnt: the second says otherwise than the search.
+        let burst = "[ \"$s\" -ne 1500 ] || ! mkdir \"$D/lost\" 2>/dev/null";
+        all_are(measured(burst), 1500);
+        // What is too large never arrives.
+        all_are(measured("[ \"$s\" -le 1300 ]"), 1300);
     }
 
     #[test]

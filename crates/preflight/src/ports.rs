@@ -113,36 +113,55 @@ impl Listener<'_> {
     }
 }
 
-/// Those of `ports` that another program listens on, on an address that matters, each with who has it. For a front, all
-/// addresses at once matter, and its `own` one; for a cluster all but loopback, unless there `is_cluster` already.
-/// `listeners` is what [`LISTENERS`] printed.
-pub fn taken(ports: &[Port], listeners: &str, own: Option<IpAddr>, is_cluster: bool) -> Vec<String> {
-    let mut taken = Vec::new();
-    for port in ports.iter().filter(|port| !(is_cluster && port.of_cluster)) {
-        let stranger = listeners
+/// Those of `ports` that another program listens on, on an address that matters, each with who has it where that is told.
+/// For a front, all addresses at once matter, and its `own` one; for a cluster all but loopback, unless there `is_cluster`
+/// already. `listeners` is what [`LISTENERS`] printed.
+fn strangers<'a>(
+    ports: &[Port],
+    listeners: &'a str,
+    own: Option<IpAddr>,
+    is_cluster: bool,
+) -> Vec<(Port, Option<&'a str>)> {
+    let stranger = |port: &Port| {
+        listeners
             .lines()
             .filter_map(listener)
-            .find(|listener| listener.is_in_the_way_of(port, own));
-        if let Some(stranger) = stranger {
-            let who = stranger.programs.first().copied();
-            taken.push(format!(
-                "{} ({}) is taken by {}",
-                port.number,
-                port.purpose,
-                who.unwrap_or("a program that is not named")
-            ));
-        }
-    }
-    taken
+            .filter(|listener| listener.is_in_the_way_of(port, own))
+            .map(|listener| (*port, listener.programs.first().copied()))
+            // One that is named says more.
+            .max_by_key(|(_, who)| who.is_some())
+    };
+    let ports = ports.iter().filter(|port| !(is_cluster && port.of_cluster));
+    ports.filter_map(stranger).collect()
+}
+
+/// The same in words.
+pub fn taken(ports: &[Port], listeners: &str, own: Option<IpAddr>, is_cluster: bool) -> Vec<String> {
+    let strangers = strangers(ports, listeners, own, is_cluster);
+    strangers.iter().map(|(port, who)| in_words(port, *who)).collect()
+}
+
+fn in_words(port: &Port, who: Option<&str>) -> String {
+    let who = who.unwrap_or("a program that is not named");
+    format!("{} ({}) is taken by {who}", port.number, port.purpose)
 }
 
 /// What to do about a port that is taken.
 pub const REMEDY: &str = "stop that service on the machine, or give the machine another task";
 
+/// Who listens on a machine, as it was told.
+#[derive(Debug, Clone, Copy)]
+pub struct Told<'a> {
+    /// What [`LISTENERS`] printed; `None` where that failed.
+    pub listeners: Option<&'a str>,
+    /// It was asked as root, who is told the programs of all users; others are told their own alone.
+    pub as_root: bool,
+}
+
 /// The same as a finding about `machine`.
-pub fn check(machine: &str, ports: &[Port], listeners: Option<&str>, own: Option<IpAddr>, is_cluster: bool) -> Finding {
+pub fn check(machine: &str, ports: &[Port], told: Told<'_>, own: Option<IpAddr>, is_cluster: bool) -> Finding {
     const AREA: &str = "hosts";
-    let Some(listeners) = listeners else {
+    let Some(listeners) = told.listeners else {
         return Finding::warning(
             AREA,
             "ports",
@@ -151,19 +170,34 @@ pub fn check(machine: &str, ports: &[Port], listeners: Option<&str>, own: Option
             "install iproute2 there",
         );
     };
-    let taken = taken(ports, listeners, own, is_cluster);
-    if taken.is_empty() {
-        let numbers: Vec<String> = ports.iter().map(|port| port.number.to_string()).collect();
-        let message = format!("no other service has {}", numbers.join(", "));
-        return Finding::ok(AREA, "ports", machine, message);
+    let strangers = strangers(ports, listeners, own, is_cluster);
+    let wrong: Vec<String> = strangers
+        .iter()
+        .filter(|(_, who)| who.is_some() || told.as_root)
+        .map(|(port, who)| in_words(port, *who))
+        .collect();
+    if !wrong.is_empty() {
+        let message = format!("port {}", wrong.join(", port "));
+        return Finding::failure(AREA, "ports", machine, message, REMEDY);
     }
-    Finding::failure(
-        AREA,
-        "ports",
-        machine,
-        format!("port {}", taken.join(", port ")),
-        REMEDY,
-    )
+    let list = |ports: &mut dyn Iterator<Item = &Port>| -> String {
+        let numbers: Vec<String> = ports.map(|port| port.number.to_string()).collect();
+        numbers.join(", ")
+    };
+    if !strangers.is_empty() {
+        return Finding::warning(
+            AREA,
+            "ports",
+            machine,
+            format!(
+                "{} is in use, by a program that only root is told of, and it was not asked as root",
+                list(&mut strangers.iter().map(|(port, _)| port))
+            ),
+            format!("see with `sudo {LISTENERS}` that it is what a deployment put there; if not, {REMEDY}"),
+        );
+    }
+    let message = format!("no other service has {}", list(&mut ports.iter()));
+    Finding::ok(AREA, "ports", machine, message)
 }
 
 #[cfg(test)]
@@ -173,6 +207,13 @@ mod tests {
 
     const NGINX: &str = "LISTEN 0 511 10.0.0.30:443 0.0.0.0:* users:((\"nginx\",pid=7,fd=6),(\"nginx\",pid=8,fd=6))\n";
 
+    fn root(listeners: &str) -> Told<'_> {
+        Told {
+            listeners: Some(listeners),
+            as_root: true,
+        }
+    }
+
     fn own() -> Option<IpAddr> {
         "10.0.0.30".parse().ok()
     }
@@ -180,7 +221,7 @@ mod tests {
     #[test]
     fn a_port_that_another_program_has_is_named_with_it() {
         let front = ports_for(&BTreeSet::from([Duty::Front]));
-        let found = check("nginx-node-1", &front, Some(NGINX), own(), false);
+        let found = check("nginx-node-1", &front, root(NGINX), own(), false);
         assert_eq!(
             (found.level, found.message.as_str()),
             (Level::Ok, "no other service has 443, 9000, 5432, 61616")
@@ -192,14 +233,45 @@ mod tests {
              LISTEN 0 50 127.0.0.53%lo:443 0.0.0.0:* users:((\"systemd-resolve\",pid=3,fd=1))\n\
              LISTEN 0 50 192.0.2.1:443 0.0.0.0:* users:((\"other\",pid=3,fd=1))\n"
         );
-        let found = check("nginx-node-1", &front, Some(&busy), own(), false);
+        let found = check("nginx-node-1", &front, root(&busy), own(), false);
         assert_eq!(found.level, Level::Failure);
         assert_eq!(
             found.message,
             "port 9000 (object storage) is taken by a program that is not named, port 61616 (the message broker) is taken \
              by java"
         );
-        assert_eq!(check("n", &front, None, own(), false).level, Level::Warning);
+        let none = Told {
+            listeners: None,
+            as_root: true,
+        };
+        assert_eq!(check("n", &front, none, own(), false).level, Level::Warning);
+    }
+
+    #[test]
+    fn what_a_login_user_is_not_told_is_no_stranger() {
+        let front = ports_for(&BTreeSet::from([Duty::Front]));
+        let as_login = |listeners| Told {
+            listeners: Some(listeners),
+            as_root: false,
+        };
+        // Our own nginx, as anyone but root is told of it.
+        let hidden = "LISTEN 0 511 10.0.0.30:443 0.0.0.0:*\nLISTEN 0 511 10.0.0.30:5432 0.0.0.0:*\n";
+        let found = check("nginx-node-1", &front, as_login(hidden), own(), false);
+        assert_eq!(found.level, Level::Warning);
+        assert!(found.message.starts_with("443, 5432 is in use"), "{found:?}");
+        assert!(found.message.contains("not asked as root"), "{found:?}");
+        assert_eq!(
+            check("nginx-node-1", &front, root(hidden), own(), false).level,
+            Level::Failure
+        );
+        // One that is named is one, whoever asks.
+        let named = format!("{hidden}LISTEN 0 50 *:443 *:* users:((\"java\",pid=3,fd=1))\n");
+        let found = check("nginx-node-1", &front, as_login(&named), own(), false);
+        assert_eq!(
+            (found.level, found.message.as_str()),
+            (Level::Failure, "port 443 (HTTPS) is taken by java")
+        );
+        assert_eq!(check("n", &front, as_login(""), own(), false).level, Level::Ok);
     }
 
     #[test]

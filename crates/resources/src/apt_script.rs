@@ -92,6 +92,26 @@ pub fn ask_lock_holder() -> AskCommand {
     AskCommand(format!("LOCKS='{LOCKS}'\n{HOLDER}holder || exit 1"))
 }
 
+/// Asks whether a lock of dpkg or apt seems to be held by a process that the asking user may not look at: status 0 and its
+/// number. Only root sees by descriptors that it really is that lock, so that root is told nothing here.
+pub fn ask_hidden_lock_holder() -> AskCommand {
+    hidden_holder(LOCKS)
+}
+
+fn hidden_holder(locks: &str) -> AskCommand {
+    AskCommand(format!(
+        r#"[ "$(id -u)" != 0 ] || exit 1
+for f in {locks}; do
+  i=$(stat -c %i -- "$f" 2>/dev/null) || continue
+  while read -r _ a b c d e _; do
+    case $a in '->') continue ;; esac
+    [ "${{e##*:}}" != "$i" ] || {{ echo "$d"; exit 0; }}
+  done </proc/locks
+done
+exit 1"#
+    ))
+}
+
 impl AptScript<'_> {
     pub fn render(&self) -> String {
         self.render_for(LOCKS)
@@ -197,8 +217,16 @@ mod tests {
             );
             assert!(!out.contains("changed\n"), "{shell:?} {out}");
         }
+        // Who is not root is told that somebody has it; `id` is a stand-in.
+        let as_user = |user: &str| {
+            let stand_in = format!("id() {{ echo {user}; }}\n{}", hidden_holder(locks).0);
+            run(&["sh"], &stand_in)
+        };
+        assert_eq!(as_user("1000"), (Some(0), format!("{}\n", child.id()), String::new()));
+        assert_eq!(as_user("0").0, Some(1));
         child.kill().expect("ends");
         child.wait().expect("ended");
+        assert_eq!(as_user("1000").0, Some(1));
         assert_eq!(run(&["sh"], &script(5, locks, "run echo changed")).1, "changed\n");
     }
 }

@@ -39,7 +39,7 @@ mod settle;
 pub use apt::{Apt, AptPackages};
 pub use apt_cache::AptUpdate;
 pub use apt_repository::AptRepository;
-pub use apt_script::ask_lock_holder;
+pub use apt_script::{ask_hidden_lock_holder, ask_lock_holder};
 pub use apt_upgrade::{AptClean, AptUpgrade, UpgradeKind};
 pub use archive::Archive;
 pub use block::Block;

@@ -58,7 +58,7 @@ pub use files::quote;
 pub use gate::{Gate, GateClosed, Permit};
 pub use host::{BecomeUser, Connector, ExchangeStats, Host, Identity, OutputLine, Request, Response, Stream};
 pub use local::LocalHost;
-pub use ssh::{KeyFile, NoPrompt, Prompt, RemoteConnector, check_key_file};
+pub use ssh::{KeyFile, NoPrompt, Prompt, RemoteConnector, agent_keys, check_key_file, default_key_files};
 pub use ssh_args::{JumpSpec, SshArgs, expand_home, parse_ssh_args};
 pub use ssh_config::resolve_ssh_config;
 pub use target::{AgentSource, ConnectionKind, HostKeyPolicy, Jump, Secret, SudoSettings, Target, Timeouts};

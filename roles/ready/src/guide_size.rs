@@ -1,18 +1,18 @@
 //! What the guide asks of each machine. Less is told, and used all the same.
 
 use crate::room;
-use mosip_prov_preflight::guide::{Size, falls_short};
+use mosip_prov_preflight::guide::{Short, WantedSize};
 use mosip_prov_preflight::room::Disk;
 use mosip_prov_resources::{Answers, Ask, AskFacts, DecideError, Decision, Question, Resource};
 
 /// The machine is as large as the guide asks, and runs the system that it is written for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct GuideSize(Size);
+pub struct GuideSize(WantedSize);
 
 impl GuideSize {
     /// At least this large.
-    pub fn new(size: Size) -> Self {
-        Self(size)
+    pub fn new(wanted: WantedSize) -> Self {
+        Self(wanted)
     }
 }
 
@@ -27,23 +27,12 @@ impl Resource for GuideSize {
 
     fn decide(&self, answers: &Answers) -> Result<Decision, DecideError> {
         let facts = answers.get(&AskFacts)?;
-        let wanted = self.0;
-        let mut short = Vec::new();
-        if facts.vcpus < wanted.vcpus {
-            short.push(format!("{} processors of {}", facts.vcpus, wanted.vcpus));
-        }
-        if falls_short(facts.memtotal_mb, wanted.memory_gib) {
-            short.push(format!(
-                "{} of {} GiB memory",
-                facts.memtotal_mb / 1024,
-                wanted.memory_gib
-            ));
-        }
-        if let Some(disk) = room::disk(answers)?
-            && falls_short(disk.total_mib, wanted.disk_gib)
-        {
-            short.push(format!("{} of {} GiB disk", disk.total_mib / 1024, wanted.disk_gib));
-        }
+        let instead = |short: Short| match short.own {
+            true => format!("{} instead of {} ({})", short.have, short.want, short.variable),
+            false => format!("{} instead of {}", short.have, short.want),
+        };
+        let short = self.0.short(&facts, room::disk(answers)?);
+        let short: Vec<String> = short.into_iter().map(instead).collect();
         let mut remarks = Vec::new();
         if !short.is_empty() {
             remarks.push(format!(
@@ -70,6 +59,7 @@ impl Resource for GuideSize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mosip_prov_preflight::guide::Size;
     use mosip_prov_resources::Facts;
     use mosip_prov_resources::testing::{self as t, expect_error, expect_nothing};
 
@@ -95,7 +85,7 @@ mod tests {
 
     #[test]
     fn what_falls_short_is_told_in_one_sentence() {
-        let wanted = GuideSize::new(size(12, 32, 128));
+        let wanted = GuideSize::new(WantedSize::new(size(12, 32, 128), size(0, 0, 0)));
         let ubuntu = ("ubuntu", "22.04");
         // A machine of 32 GiB shows somewhat less.
         assert_eq!(
@@ -105,12 +95,19 @@ mod tests {
         let error = expect_error(&wanted, &host(4, 16_000, 40, ("debian", "12.4")));
         assert!(
             error.starts_with(
-                "the machine has less than the guide asks for: 4 processors of 12, 15 of 32 GiB memory, 40 of 128 GiB \
-                 disk; it runs debian 12.4, and the guide is written for Ubuntu 22.04"
+                "the machine has less than the guide asks for: 4 virtual processors instead of 12, 15.6 GiB of memory \
+                 instead of 32 GiB, a disk of 40 GiB instead of 128 GiB; it runs debian 12.4, and the guide is written for \
+                 Ubuntu 22.04"
             ),
             "{error}"
         );
         let error = expect_error(&wanted, &host(12, 32_768, 128, ("ubuntu", "24.04")));
         assert!(error.starts_with("it runs ubuntu 24.04"), "{error}");
+        let own = GuideSize::new(WantedSize::new(size(12, 32, 128), size(2, 0, 8)));
+        let error = expect_error(&own, &host(1, 32_768, 40, ubuntu));
+        assert!(
+            error.contains("asks for: 1 virtual processors instead of 2 (check_min_vcpus)"),
+            "{error}"
+        );
     }
 }

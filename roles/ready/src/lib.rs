@@ -10,7 +10,7 @@ mod tools;
 
 pub use clock::SameTime;
 pub use guide_size::GuideSize;
-pub use mosip_prov_preflight::guide::Size;
+pub use mosip_prov_preflight::guide::{Size, WantedSize};
 pub use ports::FreePorts;
 pub use room::FreeDisk;
 pub use settings::Settings;
@@ -82,10 +82,8 @@ impl Role for Ready {
                 FreePorts::new(ports),
             ));
         }
-        if settings.guide_sizes
-            && let Some(size) = settings.size(guide::size_for(&duties))
-        {
-            tasks.push(Task::new("Compare it with the guide", GuideSize::new(size)).ignore_errors());
+        if let Some(wanted) = settings.wanted(guide::size_for(&duties)) {
+            tasks.push(Task::new("Compare it with the guide", GuideSize::new(wanted)).ignore_errors());
         }
         RoleTasks {
             tasks: tasks.into_iter().map(|task| task.tag(CHECK).tag(ALWAYS)).collect(),

@@ -1,6 +1,6 @@
 //! Free space on the disk that packages, images and data go to.
 
-use mosip_prov_preflight::room::{DF, Disk};
+use mosip_prov_preflight::room::Disk;
 use mosip_prov_resources::{Answers, Ask, DecideError, Decision, Question, Resource};
 
 /// The disk, where `df` describes one.
@@ -33,7 +33,7 @@ impl Resource for FreeDisk {
     fn decide(&self, answers: &Answers) -> Result<Decision, DecideError> {
         let Some(disk) = disk(answers)? else {
             return Err(DecideError::impossible(format!(
-                "`{DF}` does not describe the root file system: {:?}",
+                "`df -Pk /` does not describe the root file system: {:?}",
                 answers.get(&Disk::ask())?.output
             )));
         };
@@ -51,6 +51,7 @@ impl Resource for FreeDisk {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mosip_prov_preflight::room::DF;
     use mosip_prov_resources::testing::{self as t, expect_error, expect_nothing};
 
     #[test]

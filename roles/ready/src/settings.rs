@@ -1,6 +1,6 @@
 //! The settings of the checks, as `defaults.yml` documents them.
 
-use mosip_prov_preflight::guide::Size;
+use mosip_prov_preflight::guide::{Size, WantedSize};
 use mosip_prov_resources::diagnostic::{Diagnostic, Diagnostics};
 use mosip_prov_resources::vars::HostVars;
 
@@ -60,17 +60,9 @@ impl Settings {
         (problems.error_count() == before).then_some(made)
     }
 
-    /// What a machine is compared with, where the guide asks for `guide`.
-    pub fn size(&self, guide: Option<Size>) -> Option<Size> {
-        let or = |own: u64, guide: u64| if own > 0 { own } else { guide };
-        guide.map(|guide| Size {
-            vcpus: if self.least.vcpus > 0 {
-                self.least.vcpus
-            } else {
-                guide.vcpus
-            },
-            memory_gib: or(self.least.memory_gib, guide.memory_gib),
-            disk_gib: or(self.least.disk_gib, guide.disk_gib),
-        })
+    /// What a machine is compared with, where the guide asks for `guide`; `None` where it is not to be compared.
+    pub fn wanted(&self, guide: Option<Size>) -> Option<WantedSize> {
+        let guide = guide.filter(|_| self.guide_sizes);
+        guide.map(|guide| WantedSize::new(guide, self.least))
     }
 }

@@ -16,9 +16,10 @@ pub const AREA: &str = "dns";
 const NOBODYS: &str = "mosip-prov-asks-for-a-wildcard";
 
 /// Asks `client` for every name that `site` needs and judges the answers: one finding for each record, except that what
-/// only follows from another's fault is named there. All names are asked for at the same time; a server that does not
+/// only follows from another's fault is named there. `as_here`: the nameservers are those that this machine uses for
+/// itself, which may answer so for the VPN alone. All names are asked for at the same time; a server that does not
 /// answer costs 4 seconds, whatever the number of names.
-pub async fn check(site: &Site, client: &Client) -> Vec<Finding> {
+pub async fn check(site: &Site, client: &Client, as_here: bool) -> Vec<Finding> {
     let records = records(site);
     let nobody = format!("{NOBODYS}.{}", site.domain);
     let names = records
@@ -34,6 +35,7 @@ pub async fn check(site: &Site, client: &Client) -> Vec<Finding> {
         records: &records,
         ways: &ways,
         wildcard: wildcard.as_ref(),
+        as_here,
         alias_at_apex: is_alias && is_apex(client, &site.domain).await,
     };
     judge(&seen)

@@ -21,6 +21,8 @@ pub(crate) struct Seen<'a> {
     pub(crate) ways: &'a HashMap<String, Way>,
     /// The way of a name that nobody created.
     pub(crate) wildcard: Option<&'a Way>,
+    /// The nameservers are those that this machine uses for itself: what they say need not be what the internet is told.
+    pub(crate) as_here: bool,
     /// The domain is the head of a zone, and answered with a CNAME all the same.
     pub(crate) alias_at_apex: bool,
 }
@@ -32,6 +34,8 @@ struct Fault {
     remedy: String,
     /// That a record is optional does not make it better.
     grave: bool,
+    /// It may well be as it should.
+    mild: bool,
 }
 
 /// Judges every record, in the order of the table.
@@ -185,6 +189,7 @@ impl Seen<'_> {
                 message,
                 remedy: self.make(record),
                 grave: false,
+                mild: false,
             })
         };
         let last = way.steps.last().map(|step| step.to.as_str());
@@ -257,7 +262,15 @@ impl Seen<'_> {
             );
         }
         let mut remedy = self.make(record);
-        if check == "split_horizon" {
+        // The VPN's own resolver may lead its peers to the front by the short way.
+        let own_front = |ip: &IpAddr| front.is_some_and(|front| front.private == *ip && front.public == wanted);
+        let mild = check == "split_horizon" && self.as_here && !has_it && rivals.iter().all(own_front);
+        if mild {
+            remedy = format!(
+                "nothing, where this machine's resolver answers so for the VPN alone: see what the internet is told by \
+                 asking a nameserver of it with --nameserver; else {remedy}"
+            );
+        } else if check == "split_horizon" {
             remedy = format!(
                 "this nameserver may answer so for the VPN alone: ask one of the internet with --nameserver; else {remedy}"
             );
@@ -267,6 +280,7 @@ impl Seen<'_> {
             message,
             remedy,
             grave: exposed,
+            mild,
         })
     }
 
@@ -285,6 +299,9 @@ impl Seen<'_> {
         let mut message = fault.message;
         if !followers.is_empty() {
             message += &format!("; with it {}", followers.join(", "));
+        }
+        if fault.mild {
+            return Finding::warning(AREA, fault.check, &record.name, message, fault.remedy);
         }
         self.leveled(record, fault.check, message, fault.remedy, fault.grave)
     }

@@ -37,7 +37,7 @@ impl Dns {
             None => Nameservers::of_system(),
         };
         match servers {
-            Ok(servers) => dns::check(&self.site, &Client::new(servers)).await,
+            Ok(servers) => dns::check(&self.site, &Client::new(servers), self.nameservers.is_empty()).await,
             Err(error) => vec![Finding::failure(
                 dns::AREA,
                 "nameserver",

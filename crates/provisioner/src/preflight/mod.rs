@@ -146,8 +146,9 @@ impl Provisioner {
     pub fn preflight(&self, options: &PreflightOptions) -> Result<Preflight, InputErrors> {
         let mut problems = Diagnostics::new();
         problems.extend(self.half_filled().iter().cloned());
-        let (keys, files, unusable) = keys::check(self, &mut problems);
         let fleet = fleet::read(self, &mut problems);
+        let rke = keys::rke_here(self, &fleet);
+        let (keys, files, unusable) = keys::check(self, rke.as_deref(), &mut problems);
         let dns = (options.has(Area::Dns) && !options.fixed_only)
             .then(|| dns::Dns::read(self, options, &mut problems))
             .flatten();
@@ -158,9 +159,8 @@ impl Provisioner {
         if problems.has_errors() {
             return Err(problems.into());
         }
-        let asks = [Area::Hosts, Area::Network, Area::Tools]
-            .into_iter()
-            .any(|area| options.has(area));
+        // For keys too: that of RKE is on the deployment node.
+        let asks = machines::AREAS.into_iter().any(|area| options.has(area));
         let machines = match asks && !options.fixed_only {
             true => Machines::prepare(self, options, &fleet, &files, &unusable)?,
             false => None,
@@ -210,8 +210,8 @@ impl Preflight {
         self
     }
 
-    /// Makes them, all areas at once. When `cancel` is used, what was found by then is returned: see
-    /// [`CancelHandle::is_cancelled`].
+    /// Makes them, all areas at once. When `cancel` is used, what was found by then is returned: of the machines that had
+    /// said all, and of dns and certificates where they were done; see [`CancelHandle::is_cancelled`].
     pub async fn run(&self, progress: &Listener<'_>, cancel: &CancelHandle) -> Vec<Finding> {
         let machines = async {
             let found = match &self.machines {
@@ -219,7 +219,7 @@ impl Preflight {
                 None => self.ranges.clone(),
             };
             for area in [Area::Hosts, Area::Network, Area::Tools] {
-                self.done(area, progress);
+                self.done(area, progress, cancel);
             }
             found
         };
@@ -228,7 +228,7 @@ impl Preflight {
                 Some(dns) => unless(cancel, dns.run()).await,
                 None => Vec::new(),
             };
-            self.done(Area::Dns, progress);
+            self.done(Area::Dns, progress, cancel);
             found
         };
         let certificates = async {
@@ -236,7 +236,7 @@ impl Preflight {
                 Some(certificates) => unless(cancel, certificates.run()).await,
                 None => Vec::new(),
             };
-            self.done(Area::Certificates, progress);
+            self.done(Area::Certificates, progress, cancel);
             found
         };
         let (machines, dns, certificates) = tokio::join!(machines, dns, certificates);
@@ -246,8 +246,8 @@ impl Preflight {
         all
     }
 
-    fn done(&self, area: Area, progress: &Listener<'_>) {
-        if self.options.has(area) {
+    fn done(&self, area: Area, progress: &Listener<'_>, cancel: &CancelHandle) {
+        if self.options.has(area) && !cancel.is_cancelled() {
             progress(&Progress::Area(area));
         }
     }

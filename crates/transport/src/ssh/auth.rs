@@ -16,7 +16,7 @@ use tokio::net::UnixStream;
 
 use super::Shared;
 use super::handshake::{Goodbye, Login, Verifier};
-use super::keys::{Loaded, certificate_of, default_files};
+use super::keys::{Loaded, certificate_of, default_key_files};
 use crate::error::{ConnectError, ErrorKind};
 use crate::target::AgentSource;
 
@@ -68,7 +68,7 @@ impl<'a> Auth<'a> {
         }
         let named = files.len();
         if self.login.default_keys {
-            for path in default_files() {
+            for path in default_key_files() {
                 if !self.login.keys.contains(&path)
                     && let Ok(loaded) = self.shared.keys.load(&path).await
                 {

@@ -33,8 +33,9 @@ impl Prompt for NoPrompt {
 /// The names OpenSSH tries by itself, in its order.
 const DEFAULT_NAMES: &[&str] = &["id_rsa", "id_ecdsa", "id_ed25519"];
 
-/// Default key files of this user that exist.
-pub(super) fn default_files() -> Vec<PathBuf> {
+/// The key files of this user that a login tries where none is named, in its order: those of the default names that exist.
+/// One that cannot be used is passed over.
+pub fn default_key_files() -> Vec<PathBuf> {
     DEFAULT_NAMES
         .iter()
         .map(|name| expand_home(&format!("~/.ssh/{name}")))

@@ -1,5 +1,6 @@
 //! Hosts over SSH.
 
+mod agent;
 mod auth;
 mod channel;
 mod connect;
@@ -28,7 +29,8 @@ use crate::target::{ConnectionKind, Target};
 
 use channel::{Client, SshOpener};
 
-pub use keys::{KeyFile, NoPrompt, Prompt, check_key_file};
+pub use agent::agent_keys;
+pub use keys::{KeyFile, NoPrompt, Prompt, check_key_file, default_key_files};
 
 /// What the hosts of one run have in common: keys that are open, jump hosts, pacing.
 struct Shared {

@@ -39,6 +39,7 @@ struct World {
     site: Site,
     ways: HashMap<String, Way>,
     wildcard: Option<Way>,
+    as_here: bool,
     alias_at_apex: bool,
 }
 
@@ -61,6 +62,7 @@ impl World {
             site,
             ways,
             wildcard: Some(way(&[], End::Missing)),
+            as_here: false,
             alias_at_apex: false,
         }
     }
@@ -87,6 +89,7 @@ impl World {
             records: &records(&self.site),
             ways: &self.ways,
             wildcard: self.wildcard.as_ref(),
+            as_here: self.as_here,
             alias_at_apex: self.alias_at_apex,
         })
     }
@@ -244,6 +247,30 @@ fn who_sees_what() {
         "failure split_horizon api.mosip.test",
         &["192.168.1.5", "with it prereg"],
     );
+}
+
+#[test]
+fn the_vpns_resolver_may_lead_to_the_front_by_the_short_way() {
+    let here = |mut world: World| {
+        world.as_here = true;
+        world
+    };
+    let private = || World::new().set_with_followers("api", &at(&[PRIVATE]));
+    here(private()).only(
+        "warning split_horizon api.mosip.test",
+        &[PRIVATE, "with it prereg", "VPN alone", "--nameserver"],
+    );
+    // A nameserver that was named is asked for what the internet is told.
+    private().only("failure split_horizon api.mosip.test", &[]);
+    // Elsewhere than its own front it leads nobody right.
+    for wrong in [
+        &["192.168.1.5"][..],
+        &["10.1.0.32"],
+        &[PRIVATE, "192.168.1.5"],
+        &[PUBLIC, PRIVATE],
+    ] {
+        here(World::new().set_with_followers("api", &at(wrong))).only("failure split_horizon api.mosip.test", &[]);
+    }
 }
 
 #[test]
