@@ -57,7 +57,8 @@ fn with_end(path: &Path, end: &str) -> PathBuf {
 
 /// A file written beside its place.
 fn candidate(path: &Path, content: &[u8], mode: u32) -> Result<Candidate, PlaceError> {
-    Candidate::write(path, content, Mode::Fixed(mode)).map_err(failed("write", path))
+    // Where it is a link, into certbot's folder for example, what is there is certbot's.
+    Candidate::instead_of_link(path, content, Mode::Fixed(mode)).map_err(failed("write", path))
 }
 
 /// Places `source` for `target`. Both files are written beside their places first, and then take them one right after
@@ -190,5 +191,31 @@ mod tests {
         assert!(!format!("{error:?}").contains("k1"));
         assert_eq!(std::fs::read_to_string(folder.join(KEY.0)).expect("read"), "old");
         assert_eq!(names(&folder), ["fullchain.pem", "privkey.pem"]);
+    }
+
+    #[test]
+    fn what_a_link_leads_to_is_left_alone() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let source = source(&dir.path().join("new"), "new certificate", "new key");
+        let (live, folder) = (dir.path().join("live"), dir.path().join("files"));
+        std::fs::create_dir_all(&live).expect("made");
+        std::fs::create_dir_all(&folder).expect("made");
+        for name in [CERTIFICATE.0, KEY.0] {
+            std::fs::write(live.join(name), format!("of certbot: {name}")).expect("written");
+            std::os::unix::fs::symlink(live.join(name), folder.join(name)).expect("linked");
+        }
+        let target = Target {
+            front: "nginx".into(),
+            folder: folder.clone(),
+            required: Vec::new(),
+            further: Vec::new(),
+        };
+        assert!(matches!(place(&source, &target), Ok(Placed::Replaced(_))));
+        for (name, content) in [(CERTIFICATE.0, "new certificate"), (KEY.0, "new key")] {
+            assert_eq!(std::fs::read_to_string(folder.join(name)).expect("read"), content);
+            assert!(!folder.join(name).is_symlink());
+            let kept = std::fs::read_to_string(live.join(name)).expect("read");
+            assert_eq!(kept, format!("of certbot: {name}"));
+        }
     }
 }

@@ -53,7 +53,19 @@ impl Candidate {
     /// # Errors
     /// The system refused.
     pub fn write(path: &Path, content: &[u8], mode: Mode) -> io::Result<Self> {
-        let (mut made, old) = Self::begin(path, mode)?;
+        Self::at(followed(path)?, content, mode)
+    }
+
+    /// The same for a file whose place may hold a link to a file that is somebody else's affair: the link itself is replaced.
+    ///
+    /// # Errors
+    /// The system refused.
+    pub fn instead_of_link(path: &Path, content: &[u8], mode: Mode) -> io::Result<Self> {
+        Self::at(path.to_owned(), content, mode)
+    }
+
+    fn at(place: PathBuf, content: &[u8], mode: Mode) -> io::Result<Self> {
+        let (mut made, old) = Self::begin(place, mode)?;
         made.file.write_all(content)?;
         made.own(old.as_ref(), mode)?;
         made.file.as_file().sync_all()?;
@@ -61,8 +73,7 @@ impl Candidate {
     }
 
     /// The empty file, for its owner alone as long as it is not known who else may read it.
-    fn begin(path: &Path, mode: Mode) -> io::Result<(Self, Option<Metadata>)> {
-        let place = followed(path)?;
+    fn begin(place: PathBuf, mode: Mode) -> io::Result<(Self, Option<Metadata>)> {
         let old = match fs::metadata(&place) {
             Ok(old) if old.is_file() => Some(old),
             Ok(_) => return Err(io::Error::other("what is there is no file")),
@@ -178,13 +189,13 @@ mod tests {
             (0o644, Mode::Fixed(0o600)),
         ] {
             put(&path, "old", bits);
-            let (made, _) = Candidate::begin(&path, wanted).expect("begun");
+            let (made, _) = Candidate::begin(path.clone(), wanted).expect("begun");
             assert_eq!(mode(made.file.path()), 0o600);
             drop(made);
             assert_eq!(names(dir.path()), ["all.yml"]);
         }
         let new = dir.path().join("privkey.pem");
-        let (made, _) = Candidate::begin(&new, Mode::Fixed(0o644)).expect("begun");
+        let (made, _) = Candidate::begin(new.clone(), Mode::Fixed(0o644)).expect("begun");
         assert_eq!(mode(made.file.path()), 0o600);
     }
 
