@@ -65,6 +65,8 @@ pub fn start(dns: SocketAddr) -> Pebble {
         // `AttributeError: can't set attribute` where one is.
         .env("PEBBLE_VA_NOSLEEP", "1")
         .env("PEBBLE_WFE_NONCEREJECT", "0")
+        // It would take some names as shown already, and then asks for no record.
+        .env("PEBBLE_AUTHZREUSE", "0")
         .stdin(Stdio::null())
         .stdout(log.try_clone().expect("the same log"))
         .stderr(log)

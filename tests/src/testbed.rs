@@ -112,6 +112,11 @@ impl Testbed {
     /// A copy of the inventory folder, to be changed at will.
     pub fn copy_inventory(&self, folder: &Path) -> PathBuf {
         stdout(Command::new("cp").arg("-a").arg(self.inventory_folder()).arg(folder));
+        // What others did with the original is no history of the copy.
+        let history = folder.join("inventory/.mosip-prov");
+        if history.exists() {
+            std::fs::remove_dir_all(&history).expect("removed");
+        }
         folder.join("inventory/rancher.ini")
     }
 
