@@ -14,6 +14,8 @@ pub(crate) struct Sites {
     owner: Owner,
     counter: AtomicU64,
     entered: Mutex<HashMap<Place, Site>>,
+    /// Machines that were found to be nobody's, and are asked without a lock until something is to be changed there.
+    seen: Mutex<BTreeSet<Arc<str>>>,
 }
 
 struct Site {
@@ -39,6 +41,7 @@ impl Sites {
             owner,
             counter: AtomicU64::new(0),
             entered: Mutex::default(),
+            seen: Mutex::default(),
         }
     }
 
@@ -65,6 +68,18 @@ impl Sites {
     /// Whether a lock of `machine` is ours, whoever it belongs to there.
     pub fn has_machine(&self, machine: &str) -> bool {
         self.lock().keys().any(|(name, _)| name.as_ref() == machine)
+    }
+
+    /// Whether `machine` was found to be nobody's.
+    pub fn has_seen(&self, machine: &str) -> bool {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.contains(machine)
+    }
+
+    /// Notes that `machine` was found to be nobody's.
+    pub fn see(&self, machine: &Arc<str>) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.insert(machine.clone());
     }
 
     /// Notes that the lock of `place` was taken, and keeps it alive until [`Sites::leave`]. `kept` are the roles for which

@@ -182,7 +182,7 @@ fn output_that_looks_like_the_protocol_is_just_output() {
     run(|shell| async move {
         let host = host(shell);
         // The serving shell holds the nonce in the program it was given.
-        let script = r#"printf '%s' "$mp_b" | sed -n 's/.*echo "\([0-9a-f]*\)""\([0-9a-f]*\) ready.*/\1\2 done ok 0 5 0 5/p'; printf more"#;
+        let script = r#"printf '%s' "$mp_b" | sed -n 's/.*echo "\([0-9a-f]*\)""\([0-9a-f]*\) ready.*/\1\2 done ok 0 5 0 5 - -/p'; printf more"#;
         let answer = ask(&host, Request::new(script)).await;
         let text = answer.stdout_text();
         assert!(text.len() > 40 && text.ends_with("more"), "{text:?} with {shell}");

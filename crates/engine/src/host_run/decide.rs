@@ -131,10 +131,20 @@ impl<'r> HostRun<'r> {
         ahead: &[Position<'r>],
     ) -> Result<(), End> {
         let own = position.task.questions();
-        if self.memory.unknown(place, &own).is_empty() && !self.must_enter(place) {
+        if self.memory.unknown(place, &own).is_empty() && !self.must_come_to(place) {
             return Ok(());
         }
-        let mut wanted: Vec<Question> = Vec::new();
+        let wanted = self.wanted(position.task, place, ahead);
+        let missing: Vec<Question> = self.memory.unknown(place, &wanted).into_iter().cloned().collect();
+        self.ask(id, place, &missing).await
+    }
+
+    /// What `task` and the tasks ahead of it want to know at `place`, as often as they do.
+    pub(super) fn wanted(&self, task: &Task, place: &Place, ahead: &[Position<'_>]) -> Vec<Question> {
+        let mut wanted = Vec::new();
+        if ahead.is_empty() {
+            wanted.extend(task.questions());
+        }
         for later in ahead {
             if self.place(later.task) == *place {
                 wanted.extend(later.task.questions());
@@ -148,13 +158,12 @@ impl<'r> HostRun<'r> {
                 }
             }
         }
-        let missing: Vec<Question> = self.memory.unknown(place, &wanted).into_iter().cloned().collect();
-        self.ask(id, place, &missing).await
+        wanted
     }
 
     pub(super) async fn ask(&mut self, id: &TaskId, place: &Place, questions: &[Question]) -> Result<(), End> {
-        if self.must_enter(place) {
-            return Box::pin(self.enter(id, place, questions)).await;
+        if self.is_unlocked(place) {
+            return Box::pin(self.come_to(id, place, questions)).await;
         }
         let host = self.host(id, &place.0).await?;
         match self.ask_patiently(&host, place, questions).await {

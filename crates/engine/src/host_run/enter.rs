@@ -1,7 +1,10 @@
-//! Coming to a machine: its lock, and the work that an earlier run left there. The first questions travel along, so
-//! that on a free machine this costs no round trip.
+//! Coming to a machine: its lock, and the work that an earlier run left there.
+//!
+//! Asking needs no lock: a machine that nobody has left anything on is only looked at, with the questions. The lock is taken
+//! when the first change is about to be made, and everything is asked anew with it; so a machine that is right costs one round
+//! trip, and no decision to change something rests on what was asked without the lock.
 
-use super::{End, HostRun, plain_failure};
+use super::{End, HostRun, Position, plain_failure};
 use crate::apply::{Applier, ApplyError};
 use crate::compose::compose;
 use crate::journal::Record;
@@ -22,10 +25,63 @@ use tokio::sync::mpsc;
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
 impl HostRun<'_> {
-    /// Whether a lock of `place`'s machine is still to be taken before anything is asked. A run that changes nothing holds
-    /// none.
-    pub(super) fn must_enter(&self, place: &Place) -> bool {
+    /// Whether `place`'s machine is still to be come to before anything is decided there. A run that changes nothing holds no
+    /// locks.
+    pub(super) fn must_come_to(&self, place: &Place) -> bool {
+        self.is_unlocked(place) && !self.shared.sites.has_seen(&place.0)
+    }
+
+    /// Whether no lock of `place`'s machine is this run's, which may change things.
+    pub(super) fn is_unlocked(&self, place: &Place) -> bool {
         self.shared.gate.is_open() && !self.shared.sites.has_machine(&place.0)
+    }
+
+    /// Asks `questions` at a machine whose lock is not ours. It stays so if nobody has left anything there; otherwise it is
+    /// entered.
+    pub(super) async fn come_to(&mut self, id: &TaskId, place: &Place, questions: &[Question]) -> Result<(), End> {
+        let shared = self.shared;
+        // Work that this controller knows to be there is to be taken over.
+        if shared.past.units.iter().any(|unit| unit.host == *place.0) {
+            return self.enter(id, place, questions).await;
+        }
+        let host = self.host(id, &place.0).await?;
+        let composed = compose(questions);
+        let request = Request::new(lock::look(&composed.script)).timeout(shared.command_timeout);
+        let response = {
+            let link = self.link(host.as_ref(), place);
+            let mut patience = link.patience();
+            loop {
+                match host.ask(&place.1, request.clone()).await {
+                    Ok(response) => break response,
+                    Err(error) if patience.again(&error).await => {}
+                    Err(error) => return Err(self.lost(id, &place.0, &error)),
+                }
+            }
+        };
+        let output = text_of(&response.stdout);
+        match lock::undisturbed(&output) {
+            Some(answers) => {
+                self.memory.learn(place, &composed, answers);
+                shared.sites.see(&place.0);
+                Ok(())
+            }
+            None => self.enter(id, place, questions).await,
+        }
+    }
+
+    /// Takes the lock of `place`'s machine for a change that was decided without it, and asks everything that `position` and
+    /// the tasks after it need anew: until now another run may have been there.
+    pub(super) async fn enter_to_decide(
+        &mut self,
+        position: Position<'_>,
+        id: &TaskId,
+        place: &Place,
+        ahead: &[Position<'_>],
+    ) -> Result<(), End> {
+        self.memory.forget_machine(&place.0);
+        let wanted = self.wanted(position.task, place, ahead);
+        let missing: Vec<Question> = self.memory.unknown(place, &wanted).into_iter().cloned().collect();
+        Box::pin(self.enter(id, place, &missing)).await
     }
 
     /// Takes the lock of `place` if only that of another user there is ours: what changes leave there belongs to the user

@@ -359,12 +359,12 @@ impl<'r> HostRun<'r> {
             return self.solo(position, id, place, ahead, began).await;
         }
         let questions = task.questions();
-        let must_ask = self.must_enter(&place) || !self.memory.unknown(&place, &questions).is_empty();
+        let must_ask = self.must_come_to(&place) || !self.memory.unknown(&place, &questions).is_empty();
         if must_ask || self.batch_disturbs(&place, &questions) {
             self.flush().await?;
             self.learn(position, &id, &place, ahead).await?;
         }
-        match self.decide(task, &id, &place).await? {
+        match self.decide_locked(position, &id, &place, ahead).await? {
             Decided::Settled(status, reason) => {
                 let (status, reason) = self.adopt(task, &id, status, reason);
                 self.note(&id, status);
@@ -390,6 +390,22 @@ impl<'r> HostRun<'r> {
             }
         }
         Ok(())
+    }
+
+    /// What is to be done; something only if the lock of the machine is this run's.
+    async fn decide_locked(
+        &mut self,
+        position: Position<'r>,
+        id: &TaskId,
+        place: &Place,
+        ahead: &[Position<'r>],
+    ) -> Result<Decided, End> {
+        let decided = self.decide(position.task, id, place).await?;
+        if !matches!(decided, Decided::Change(_)) || !self.is_unlocked(place) {
+            return Ok(decided);
+        }
+        self.enter_to_decide(position, id, place, ahead).await?;
+        self.decide(position.task, id, place).await
     }
 
     /// A task that finds nothing to do because work that an earlier run left has done it counts as done by this run, so

@@ -31,7 +31,7 @@ impl<'r> HostRun<'r> {
         let mut attempt = 1;
         loop {
             self.learn(position, &id, &place, ahead).await?;
-            let failure = match self.decide(task, &id, &place).await? {
+            let failure = match self.decide_locked(position, &id, &place, ahead).await? {
                 Decided::Settled(status, reason) => {
                     let (status, reason) = self.adopt(task, &id, status, reason);
                     self.note(&id, status);

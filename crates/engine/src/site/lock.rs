@@ -4,7 +4,7 @@
 //! [`LEASE`] without a sign of life the next run takes it over; a run on the same controller sees at once that the
 //! process is gone. Uptime does not jump when a clock is set.
 
-use super::{BASE, BASE_IF_ANY};
+use super::{BASE, BASE_IF_ANY, PLACE};
 use crate::shell::quote;
 use crate::text::sanitize;
 use std::time::Duration;
@@ -187,6 +187,35 @@ done
         lease = LEASE.as_secs(),
         undo = super::undo::FOLDER,
     )
+}
+
+/// What [`look`] prints where nobody has left anything.
+pub(crate) const FREE: &str = "free";
+
+/// `questions` between two looks at what runs leave on a host: [`FREE`] alone on the first and on the last line says that
+/// no run was there before, and none came meanwhile. Takes no lock, and starts no process.
+pub(crate) fn look(questions: &str) -> String {
+    format!(
+        "{PLACE}\
+w={FREE}
+if [ -e \"$b\" ] || [ -L \"$b\" ]; then w=taken; fi
+for d in {undo}/*/; do
+if [ -d \"$d\" ]; then w=taken; fi
+done
+echo $w
+p=$b
+{questions}\
+if [ -e \"$p\" ] || [ -L \"$p\" ]; then echo taken; else echo {FREE}; fi
+",
+        undo = super::undo::FOLDER,
+    )
+}
+
+/// The answers between the two looks of [`look`], if nobody was there.
+pub(crate) fn undisturbed(output: &str) -> Option<&str> {
+    let rest = output.strip_prefix(FREE)?.strip_prefix('\n')?;
+    let rest = rest.trim_end_matches('\n').strip_suffix(FREE)?;
+    (rest.is_empty() || rest.ends_with('\n')).then_some(rest)
 }
 
 /// Ends with [`NOT_OURS`], naming the holder, unless the lock is `run`'s: a reboot takes it away, and so does a run that

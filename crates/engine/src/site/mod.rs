@@ -16,21 +16,38 @@ pub(crate) mod once;
 pub(crate) mod undo;
 pub(crate) mod unit;
 
+/// Sets `$b` to the folder of the user that runs this, without starting a process for it where the kernel says who that is.
+macro_rules! base {
+    () => {
+        "\
+u=; while read -r k r e _; do if [ \"$k\" = Uid: ]; then u=$e; break; fi; done 2>/dev/null </proc/self/status
+[ -n \"$u\" ] || u=$(id -u)
+b=/run/mosip-prov
+if [ \"$u\" != 0 ]; then b=/tmp/.mosip-prov-$u; fi
+"
+    };
+}
+
 /// Sets `$b` to the folder of the user that runs this, made if need be and trusted only if it is that user's own. Another
 /// run that ends may take it away again at any time until this one has the lock.
-pub(crate) const BASE: &str = "\
-b=/run/mosip-prov
-if [ \"$(id -u)\" != 0 ]; then b=/tmp/.mosip-prov-$(id -u); fi
+pub(crate) const BASE: &str = concat!(
+    base!(),
+    "\
 if ! [ -d \"$b\" ]; then mkdir -m 0700 \"$b\" 2>/dev/null || :; fi
 if [ -L \"$b\" ] || { ! [ -O \"$b\" ] && [ -e \"$b\" ]; }; then echo \"$b is not a folder of $(id -un)'s own\" >&2; exit 97; fi
-";
+"
+);
 
 /// Like [`BASE`], without making the folder; ends with status 0 when there is none.
-pub(crate) const BASE_IF_ANY: &str = "\
-b=/run/mosip-prov
-if [ \"$(id -u)\" != 0 ]; then b=/tmp/.mosip-prov-$(id -u); fi
+pub(crate) const BASE_IF_ANY: &str = concat!(
+    base!(),
+    "\
 if ! [ -d \"$b\" ] || ! [ -O \"$b\" ] || [ -L \"$b\" ]; then exit 0; fi
-";
+"
+);
+
+/// Where [`BASE`] has its folder, for a look at it.
+const PLACE: &str = base!();
 
 /// A name as a single path component: every byte that is not plain is written as `%XX`.
 pub(crate) fn component(name: &str) -> String {
@@ -67,7 +84,7 @@ pub(crate) mod testing {
             let root = self.root.path().display();
             script
                 .replace("/run/mosip-prov", &format!("{root}/run/mosip-prov"))
-                .replace("/tmp/.mosip-prov-$(id -u)", &format!("{root}/run/mosip-prov"))
+                .replace("/tmp/.mosip-prov-$u", &format!("{root}/run/mosip-prov"))
                 .replace("/var/lib/mosip-prov", &format!("{root}/var/lib/mosip-prov"))
                 // Tests start long work the way it is started without systemd.
                 .replace("[ -d /run/systemd/system ]", "false")

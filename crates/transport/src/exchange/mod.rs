@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! ->  SCRIPT_BYTES PAYLOAD_BYTES OUTPUT_LIMIT\n  script  payload
-//! <-  NONCE done ok|full|large STATUS STDOUT_BYTES STDERR_BYTES TOTAL_BYTES\n  stdout  stderr
+//! <-  NONCE done ok|full|large STATUS STDOUT_BYTES STDERR_BYTES TOTAL_BYTES BEGAN ENDED\n  stdout  stderr
 //! ```
 
 mod once;
@@ -29,6 +29,9 @@ pub(crate) use shells::{ShellSettings, Shells};
 
 /// How much noise before the start marker, and how much standard error of the serving shell, is kept.
 const NOISE_KEPT: usize = 1 << 20;
+
+/// Payloads up to this size travel in one write with their script.
+const ONE_WRITE: usize = 64 << 10;
 
 /// 128 bits from the system, in hex.
 pub(crate) fn nonce() -> Result<String, ErrorKind> {
@@ -60,6 +63,8 @@ pub(crate) struct Exchange {
     pub pid: u32,
     /// Its private folder on the target.
     pub folder: String,
+    /// How long the last request ran there, by the target's own clock, which counts hundredths of a second.
+    pub remote: Duration,
 }
 
 /// Who is to run the shell, and how to start it.
@@ -78,11 +83,20 @@ enum Line {
 }
 
 impl Exchange {
-    /// Starts a shell that serves requests until it is dropped.
-    pub async fn open(opener: &dyn Opener, start: &Start<'_>) -> Result<Self, ErrorKind> {
+    /// Starts a shell that serves requests until it is dropped. A `first` request travels along, which saves a round trip; its
+    /// answer is [`Exchange::first_answer`].
+    pub async fn open(
+        opener: &dyn Opener,
+        start: &Start<'_>,
+        first: Option<(&Request, Limits)>,
+    ) -> Result<Self, ErrorKind> {
         let nonce = nonce()?;
-        let program = script::serve(&nonce, start.leftover, start.mark);
-        let mut exchange = Self::start(opener, start, nonce, Bytes::from(program)).await?;
+        let mut program = BytesMut::from(script::serve(&nonce, start.leftover, start.mark).as_bytes());
+        if let Some((request, limits)) = first {
+            program.extend_from_slice(&framed(request, &nonce, limits)?);
+            program.extend_from_slice(&request.payload);
+        }
+        let mut exchange = Self::start(opener, start, nonce, program.freeze()).await?;
         exchange.stderr.clear();
         Ok(exchange)
     }
@@ -108,6 +122,7 @@ impl Exchange {
             status: None,
             pid: 0,
             folder: String::new(),
+            remote: Duration::ZERO,
         };
         match tokio::time::timeout(limit, exchange.begin(start, program)).await {
             Ok(outcome) => outcome.map(|()| exchange),
@@ -269,18 +284,12 @@ impl Exchange {
     /// Sends a request and reads its answer. Not to be used again after an error, except for [`Exchange::answer`] after a time-out
     /// of the caller.
     pub async fn round(&mut self, request: &Request, limits: Limits) -> Result<Response, ErrorKind> {
-        if request.script.contains('\0') {
-            return Err(ErrorKind::BadRequest("a script cannot contain a NUL byte".into()));
-        }
-        let script = format!("{}{}", request.script, script::end(&self.nonce));
-        let mut head =
-            BytesMut::from(format!("{} {} {}\n", script.len(), request.payload.len(), limits.output).as_bytes());
-        head.extend_from_slice(script.as_bytes());
+        let mut head = framed(request, &self.nonce, limits)?;
         let payload = request.payload.clone();
         let mut stdin = std::mem::replace(&mut self.process.stdin, Box::new(tokio::io::sink()));
         let sent = async {
             // One write where it can be: the whole request in as few packets as possible.
-            if payload.len() <= 64 << 10 {
+            if payload.len() <= ONE_WRITE {
                 head.extend_from_slice(&payload);
                 let _ = stdin.write_all(&head).await;
             } else {
@@ -309,6 +318,17 @@ impl Exchange {
         })
     }
 
+    /// Reads the answer to the request that the shell was opened with.
+    pub async fn first_answer(&mut self, limits: Limits) -> Result<Response, ErrorKind> {
+        match tokio::time::timeout(limits.time, self.answer(limits)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(ErrorKind::Timeout {
+                limit: limits.time,
+                stderr: String::new(),
+            }),
+        }
+    }
+
     /// Reads the answer to a request that was sent before.
     pub async fn answer(&mut self, limits: Limits) -> Result<Response, ErrorKind> {
         let Line::Text(line) = self.marked_line().await else {
@@ -320,7 +340,8 @@ impl Exchange {
                 .map_err(|_| ErrorKind::Protocol(format!("unexpected answer {line:?}")))
         };
         match words[..] {
-            ["done", verdict, status, out, err, total] => {
+            ["done", verdict, status, out, err, total, began, ended] => {
+                self.remote = between(began, ended);
                 let status = number(status)? as i32;
                 let (out, err) = (number(out)? as usize, number(err)? as usize);
                 if out.saturating_add(err) > limits.output.saturating_add(4096) {
@@ -363,6 +384,33 @@ impl Exchange {
                 said: self.said(),
             },
         }
+    }
+}
+
+/// A request as it travels, without its payload.
+fn framed(request: &Request, nonce: &str, limits: Limits) -> Result<BytesMut, ErrorKind> {
+    if request.script.contains('\0') {
+        return Err(ErrorKind::BadRequest("a script cannot contain a NUL byte".into()));
+    }
+    let end = script::end(nonce);
+    let length = request.script.len() + end.len();
+    let head = format!("{length} {} {}\n", request.payload.len(), limits.output);
+    let mut bytes = BytesMut::with_capacity(head.len() + length + request.payload.len().min(ONE_WRITE));
+    bytes.extend_from_slice(head.as_bytes());
+    bytes.extend_from_slice(request.script.as_bytes());
+    bytes.extend_from_slice(end.as_bytes());
+    Ok(bytes)
+}
+
+/// The time between two readings of `/proc/uptime`; none where the target has no such file.
+fn between(began: &str, ended: &str) -> Duration {
+    let hundredths = |text: &str| -> Option<u64> {
+        let (seconds, rest) = text.split_once('.')?;
+        Some(seconds.parse::<u64>().ok()? * 100 + rest.get(..2)?.parse::<u64>().ok()?)
+    };
+    match (hundredths(began), hundredths(ended)) {
+        (Some(began), Some(ended)) => Duration::from_millis(ended.saturating_sub(began) * 10),
+        _ => Duration::ZERO,
     }
 }
 

@@ -17,6 +17,10 @@ use crate::target::{SudoSettings, Target};
 /// How long a request may take to end after it was told to.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// A request up to this size is sent along with the program of the shell that is to answer it: less than any server's
+/// window, so that nothing has to be read before all of it is written.
+const ALONG: usize = 128 << 10;
+
 /// What all shells of a host share.
 #[derive(Debug, Clone)]
 pub(crate) struct ShellSettings {
@@ -104,25 +108,31 @@ impl<O: Opener> Shells<O> {
         let slot = self.slots.lock().await.entry(user.clone()).or_default().clone();
         let mut slot = slot.lock().await;
         // Taken out while in use: a caller that gives up half-way leaves no shell behind that is out of step.
+        let limits = Limits {
+            time: self.limit(request),
+            output: output.unwrap_or(self.settings.output_limit),
+        };
+        let mut sent = false;
         let mut exchange = match slot.exchange.take() {
             Some(exchange) => exchange,
             None => {
                 let leftover = std::mem::take(&mut slot.leftover);
                 let began = Instant::now();
                 self.counters.channels.fetch_add(1, Relaxed);
-                let exchange = Exchange::open(&self.opener, &self.start(user.as_ref(), &leftover)).await?;
+                sent = request.script.len() + request.payload.len() <= ALONG;
+                let first = sent.then_some((request, limits));
+                let exchange = Exchange::open(&self.opener, &self.start(user.as_ref(), &leftover), first).await?;
                 self.counters.shell_opened(began.elapsed());
                 exchange
             }
         };
         slot.leftover = exchange.folder.clone();
-        let limits = Limits {
-            time: self.limit(request),
-            output: output.unwrap_or(self.settings.output_limit),
-        };
         let began = Instant::now();
         self.counters.exchanges.fetch_add(1, Relaxed);
-        let mut outcome = exchange.round(request, limits).await;
+        let mut outcome = match sent {
+            true => exchange.first_answer(limits).await,
+            false => exchange.round(request, limits).await,
+        };
         let mut usable = matches!(
             outcome,
             Ok(_) | Err(ErrorKind::OutputTooLarge { .. } | ErrorKind::BadRequest(_))
@@ -162,7 +172,7 @@ impl<O: Opener> Shells<O> {
     /// Sends a signal to everything that a shell started, from a shell of its own.
     async fn signal(&self, user: Option<&BecomeUser>, pid: u32, signal: &str) {
         self.counters.channels.fetch_add(1, Relaxed);
-        let Ok(mut helper) = Exchange::open(&self.opener, &self.start(user, "")).await else {
+        let Ok(mut helper) = Exchange::open(&self.opener, &self.start(user, ""), None).await else {
             return;
         };
         let limits = Limits {
