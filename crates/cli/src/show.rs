@@ -31,6 +31,7 @@ pub fn renderers(output: &OutputOptions, showing: Showing, look: &Look) -> Resul
         verbosity: output.verbose,
         color: look.color_out,
         diff: showing.diff,
+        profile: output.profile,
         width: look.width,
         height: look.height,
         command: showing.command,

@@ -3,7 +3,7 @@
 use crate::emit::Emitter;
 use crate::options::CancelHandle;
 use mosip_prov_events::EventKind;
-use mosip_prov_transport::{Connector, Host, Target, TransportError};
+use mosip_prov_transport::{Connector, ExchangeStats, Host, Target, TransportError};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -78,14 +78,14 @@ impl Fleet {
         Some(result.clone())
     }
 
-    /// Round trips after login, of every host that was connected to.
-    pub fn exchanges(&self) -> BTreeMap<String, u64> {
+    /// What the connection of every host that was connected to has cost.
+    pub fn stats(&self) -> BTreeMap<String, ExchangeStats> {
         let slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         slots
             .iter()
             .filter_map(|(name, slot)| {
                 let host = slot.get()?.as_ref().ok()?;
-                Some((name.to_string(), host.stats().exchanges))
+                Some((name.to_string(), host.stats()))
             })
             .collect()
     }

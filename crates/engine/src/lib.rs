@@ -6,6 +6,7 @@
 
 pub mod answers;
 mod apply;
+mod clock;
 mod compose;
 pub mod decision;
 mod emit;

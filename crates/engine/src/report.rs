@@ -1,6 +1,6 @@
 //! What a run came to, typed, for programs that embed the engine.
 
-use mosip_prov_events::{Counts, Difference, Failure, TaskId, TaskStatus};
+use mosip_prov_events::{Counts, Difference, Failure, HostProfile, TaskId, TaskStatus};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -26,6 +26,8 @@ pub struct HostReport {
     pub unreachable: Option<Failure>,
     /// Round trips after login.
     pub exchanges: u64,
+    /// Where its time went.
+    pub profile: HostProfile,
 }
 
 /// How one task ended.

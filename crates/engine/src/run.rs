@@ -1,5 +1,6 @@
 //! A run: plays in order, batches in order, so many hosts at once, and one owner of all events.
 
+use crate::clock::{Clocks, Spent};
 use crate::emit::{Emitter, count};
 use crate::fleet::Fleet;
 use crate::host_run::{End, HostRun, OnceBoard, Shared};
@@ -9,7 +10,7 @@ use crate::prepared::{Prepared, PreparedHost, PreparedPlay, PreparedRole};
 use crate::report::RunReport;
 use crate::site::lock::Owner;
 use crate::sites::Sites;
-use mosip_prov_events::{Counts, Event, EventKind, TaskId};
+use mosip_prov_events::{Counts, Event, EventKind, HostProfile, TaskId};
 use mosip_prov_transport::{Connector, Gate};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::AtomicU64;
@@ -46,7 +47,7 @@ impl Engine {
         let (sender, mut events) = mpsc::unbounded_channel();
         let began = Instant::now();
         let mut report = RunReport::default();
-        let mut exchanges = BTreeMap::new();
+        let mut profile = BTreeMap::new();
         {
             let work = self.work(prepared, Emitter::new(sender), cancel);
             tokio::pin!(work);
@@ -62,15 +63,17 @@ impl Engine {
                         // The work has ended, and with it the last sender.
                         None => break,
                     },
-                    counts = &mut work, if working => {
+                    found = &mut work, if working => {
                         working = false;
-                        exchanges = counts;
+                        profile = found;
                     }
                 }
             }
         }
-        for (name, count) in &exchanges {
-            report.hosts.entry(name.clone()).or_default().exchanges = *count;
+        for (name, of_host) in &profile {
+            let host = report.hosts.entry(name.clone()).or_default();
+            host.exchanges = of_host.exchanges;
+            host.profile = *of_host;
         }
         report.interrupted = cancel.is_cancelled();
         report.duration = began.elapsed();
@@ -78,8 +81,9 @@ impl Engine {
         handler(&Event::now(EventKind::RunFinished {
             hosts: report.hosts.iter().map(|(name, h)| (name.clone(), h.counts)).collect(),
             milliseconds: report.duration.as_millis().try_into().unwrap_or(u64::MAX),
-            exchanges,
+            exchanges: profile.iter().map(|(name, p)| (name.clone(), p.exchanges)).collect(),
             interrupted: report.interrupted,
+            profile,
         }));
         report
     }
@@ -103,8 +107,13 @@ impl Engine {
         }
     }
 
-    /// All plays; returns the round trips by host.
-    async fn work(&self, prepared: &Prepared, emitter: Emitter, cancel: &CancelHandle) -> BTreeMap<String, u64> {
+    /// All plays; returns where the time of each host that was connected to went.
+    async fn work(
+        &self,
+        prepared: &Prepared,
+        emitter: Emitter,
+        cancel: &CancelHandle,
+    ) -> BTreeMap<String, HostProfile> {
         let check = self.options.check;
         emitter.send(EventKind::RunStarted {
             playbooks: prepared.playbooks.clone(),
@@ -143,6 +152,7 @@ impl Engine {
             sites: Sites::new(owner(journal.map(|(j, _)| j.run()))),
             changes: AtomicU64::new(0),
             known: Mutex::default(),
+            clocks: Clocks::default(),
             running: Mutex::default(),
         };
         let plays = self.plays(prepared, &shared);
@@ -164,7 +174,13 @@ impl Engine {
         }
         shared.sites.leave(&shared.gate).await;
         shared.fleet.close().await;
-        shared.fleet.exchanges()
+        let stats = shared.fleet.stats().into_iter();
+        stats
+            .map(|(name, stats)| {
+                let profile = shared.clocks.profile(&name, &stats);
+                (name, profile)
+            })
+            .collect()
     }
 
     async fn plays(&self, prepared: &Prepared, shared: &Shared) {
@@ -272,7 +288,15 @@ impl Engine {
             let (board, slots) = (&board, &slots);
             Some(async move {
                 // The semaphore is never closed, so there is always a permit in the end.
+                let began = Instant::now();
                 let _slot = slots.acquire().await;
+                let forks = began.elapsed();
+                let waited = Spent {
+                    wall: forks,
+                    forks,
+                    ..Spent::default()
+                };
+                shared.clocks.add(name, waited);
                 if shared.cancel.is_cancelled() {
                     return (*name, End::Cancelled);
                 }

@@ -2,8 +2,10 @@
 //! keep their meaning for good; new ones may be added. Renderers match [`EventKind`] without a wildcard.
 
 mod finding;
+mod profile;
 
 pub use finding::{Finding, Findings, Level, VERSION as FINDINGS_VERSION};
+pub use profile::HostProfile;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -159,6 +161,9 @@ pub enum EventKind {
         exchanges: BTreeMap<String, u64>,
         /// True when it was interrupted.
         interrupted: bool,
+        /// Where the time went, by host.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        profile: BTreeMap<String, HostProfile>,
     },
 }
 

@@ -76,7 +76,7 @@ impl Resource for SuitableDocker {
     }
 
     fn questions(&self) -> Vec<Question> {
-        let others = self.others().map(|name| AskPackage::new(name).question());
+        let others = self.others().map(|name| AskPackage::new(name).state_only().question());
         let mut questions = vec![self.ask().question(), FileAsk::new(SNAP).question()];
         questions.extend(others);
         questions
@@ -97,7 +97,7 @@ impl Resource for SuitableDocker {
         let own = self.packages[0];
         let mut foreign = Vec::new();
         for name in self.others() {
-            if let PackageStatus::Installed { version } = answers.get(&AskPackage::new(name))?.status {
+            if let PackageStatus::Installed { version } = answers.get(&AskPackage::new(name).state_only())?.status {
                 foreign.push(format!("{name} {version}"));
             }
         }

@@ -14,6 +14,7 @@ pub mod junit;
 mod lines;
 mod live;
 pub mod paint;
+mod profile;
 mod recap;
 pub mod summary;
 pub mod terminal;

@@ -1,7 +1,7 @@
 //! What a run has come to so far, gathered from its events. The recap and the files are made from it.
 
 use jiff::Timestamp;
-use mosip_prov_events::{Counts, Difference, Event, EventKind, Failure, TaskId, TaskStatus};
+use mosip_prov_events::{Counts, Difference, Event, EventKind, Failure, HostProfile, TaskId, TaskStatus};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A task that has ended on a host.
@@ -34,7 +34,12 @@ pub struct Ending {
     pub exchanges: BTreeMap<String, u64>,
     /// It was interrupted.
     pub interrupted: bool,
+    /// Where the time went, by host.
+    pub profile: BTreeMap<String, HostProfile>,
 }
+
+/// How many of the tasks that took longest are kept.
+const SLOWEST: usize = 10;
 
 /// The run so far.
 #[derive(Debug, Default)]
@@ -61,6 +66,8 @@ pub struct Summary {
     pub interrupted: Vec<TaskId>,
     /// What is being done right now.
     pub running: BTreeSet<TaskId>,
+    /// The tasks that took longest, in milliseconds, the longest first.
+    pub slowest: Vec<(u64, TaskId)>,
     /// How it ended, once it has.
     pub ending: Option<Ending>,
     complete: BTreeMap<String, bool>,
@@ -127,6 +134,7 @@ impl Summary {
                 self.seen(&task.host, event.time);
                 self.running.remove(task);
                 self.interrupted.retain(|left| left != task);
+                self.take_slow(*milliseconds, task);
                 if self.keep_all || *status == TaskStatus::Failed {
                     self.tasks.push(FinishedTask {
                         task: task.clone(),
@@ -150,14 +158,24 @@ impl Summary {
                 milliseconds,
                 exchanges,
                 interrupted,
+                profile,
             } => {
                 self.ending = Some(Ending {
                     hosts: hosts.clone(),
                     milliseconds: *milliseconds,
                     exchanges: exchanges.clone(),
                     interrupted: *interrupted,
+                    profile: profile.clone(),
                 });
             }
+        }
+    }
+
+    fn take_slow(&mut self, milliseconds: u64, task: &TaskId) {
+        let at = self.slowest.partition_point(|(longer, _)| *longer >= milliseconds);
+        if at < SLOWEST {
+            self.slowest.insert(at, (milliseconds, task.clone()));
+            self.slowest.truncate(SLOWEST);
         }
     }
 

@@ -3,6 +3,7 @@
 use crate::lines::Lines;
 use crate::live::Live;
 use crate::paint::Paint;
+use crate::profile;
 use crate::recap::{self, RecapStyle};
 use crate::summary::Summary;
 use crate::{RenderError, Renderer};
@@ -20,6 +21,8 @@ pub struct TerminalOptions {
     pub color: bool,
     /// Show what differs, line by line.
     pub diff: bool,
+    /// Say at the end where the time went.
+    pub profile: bool,
     /// Columns of the terminal; lines of progress are cut to it. `None` cuts nothing.
     pub width: Option<usize>,
     /// Lines of the terminal; 0 is read as 24.
@@ -108,6 +111,9 @@ impl Renderer for Terminal {
         let mut lines = self.lines.of(event);
         if matches!(event.kind, EventKind::RunFinished { .. }) {
             lines.extend(self.recap());
+            if self.options.profile {
+                lines.extend(profile::render(&self.summary, self.lines.paint));
+            }
         }
         match &mut self.output {
             Output::Plain(writer) => {

@@ -121,6 +121,7 @@ pub fn package_raw(answers: Answers, name: &str, raw: &str) -> Answers {
     answers
         .with(AskPackage::new(name).question(), raw)
         .with(AskPackage::new(name).with_candidate().question(), raw)
+        .with(AskPackage::new(name).state_only().question(), raw)
 }
 
 /// The unit `name` exists: `active` as in `active`, `inactive`, `failed`; `file` as in `enabled`, `disabled`.

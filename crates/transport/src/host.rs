@@ -194,6 +194,12 @@ pub struct ExchangeStats {
     pub sudo_time: Duration,
     /// Time spent in exchanges.
     pub exchange_time: Duration,
+    /// Of `connect_time`: until the TCP connection was there.
+    pub tcp_time: Duration,
+    /// Of `exchange_time`: what the target itself took, by its own clock, which counts hundredths of a second.
+    pub remote_time: Duration,
+    /// Time spent sending large contents, exchanges not counted.
+    pub upload_time: Duration,
 }
 
 /// A target that a task talks to. One per host and run, shared by reference.

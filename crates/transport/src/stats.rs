@@ -16,6 +16,9 @@ pub(crate) struct Counters {
     auth_us: AtomicU64,
     sudo_us: AtomicU64,
     exchange_us: AtomicU64,
+    tcp_us: AtomicU64,
+    remote_us: AtomicU64,
+    upload_us: AtomicU64,
 }
 
 fn micros(spent: Duration) -> u64 {
@@ -23,10 +26,21 @@ fn micros(spent: Duration) -> u64 {
 }
 
 impl Counters {
-    pub fn exchange(&self, out: usize, back: usize, spent: Duration) {
+    /// A round trip; `remote` is what the target itself took.
+    pub fn exchange(&self, out: usize, back: usize, spent: Duration, remote: Duration) {
+        self.remote_us.fetch_add(micros(remote), Relaxed);
         self.bytes_out.fetch_add(out as u64, Relaxed);
         self.bytes_in.fetch_add(back as u64, Relaxed);
         self.exchange_us.fetch_add(micros(spent), Relaxed);
+    }
+
+    pub fn reached(&self, spent: Duration) {
+        self.tcp_us.fetch_add(micros(spent), Relaxed);
+    }
+
+    pub fn uploaded(&self, bytes: usize, spent: Duration) {
+        self.bytes_out.fetch_add(bytes as u64, Relaxed);
+        self.upload_us.fetch_add(micros(spent), Relaxed);
     }
 
     pub fn connected(&self, spent: Duration) {
@@ -53,6 +67,9 @@ impl Counters {
             auth_time: Duration::from_micros(self.auth_us.load(Relaxed)),
             sudo_time: Duration::from_micros(self.sudo_us.load(Relaxed)),
             exchange_time: Duration::from_micros(self.exchange_us.load(Relaxed)),
+            tcp_time: Duration::from_micros(self.tcp_us.load(Relaxed)),
+            remote_time: Duration::from_micros(self.remote_us.load(Relaxed)),
+            upload_time: Duration::from_micros(self.upload_us.load(Relaxed)),
         }
     }
 }

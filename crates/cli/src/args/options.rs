@@ -147,6 +147,9 @@ pub struct OutputOptions {
     /// -v: also what was left as it is, and why; -vv: also the output of long steps.
     #[arg(short, long, action = ArgAction::Count)]
     pub verbose: u8,
+    /// Say at the end where the time went, by host and in sum (docs/troubleshooting.md). The events have it as well.
+    #[arg(long)]
+    pub profile: bool,
     /// Write every event to this file as it happens, one JSON object a line (docs/events.md).
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub events: Option<PathBuf>,

@@ -72,7 +72,7 @@ impl<'r> HostRun<'r> {
                     action: format!("wait: {}", sanitize(&reason)),
                 });
             }
-            self.shared.cancel.sleep(patience.every).await;
+            self.pause(patience.every).await;
             if self.shared.cancel.is_cancelled() {
                 return Err(End::Cancelled);
             }
@@ -85,6 +85,13 @@ impl<'r> HostRun<'r> {
 
     /// What the resource says; `Err` with the reason when the condition does not hold.
     fn conclude(&mut self, task: &Task, place: &Place) -> Result<Result<Decision, String>, DecideError> {
+        let began = Instant::now();
+        let concluded = self.conclusion(task, place);
+        self.spent.decide += began.elapsed();
+        concluded
+    }
+
+    fn conclusion(&mut self, task: &Task, place: &Place) -> Result<Result<Decision, String>, DecideError> {
         let merged = (!task.consult.is_empty()).then(|| self.answers_for(task, place));
         let answers = match &merged {
             Some(answers) => answers,

@@ -61,7 +61,7 @@ impl HostRun<'_> {
         let output = text_of(&response.stdout);
         match lock::undisturbed(&output) {
             Some(answers) => {
-                self.memory.learn(place, &composed, answers);
+                self.learn_from(place, &composed, answers);
                 shared.sites.see(&place.0);
                 Ok(())
             }
@@ -136,7 +136,7 @@ impl HostRun<'_> {
                 announced = true;
                 self.warn(format!("waiting for another run that works on this host: {who}"));
             }
-            shared.cancel.sleep(LOOK_AGAIN).await;
+            self.pause(LOOK_AGAIN).await;
             if shared.cancel.is_cancelled() {
                 return Err(End::Cancelled);
             }
@@ -192,7 +192,7 @@ impl HostRun<'_> {
             Ok(entered) => {
                 let rest = after_first_frame(&output);
                 if entered.lock.is_ok() {
-                    self.memory.learn(place, &composed, rest);
+                    self.learn_from(place, &composed, rest);
                 }
                 Ok(entered)
             }
@@ -323,7 +323,7 @@ impl HostRun<'_> {
                 }
             }
         };
-        self.memory.learn(place, &composed, &text_of(&response.stdout));
+        self.learn_from(place, &composed, &text_of(&response.stdout));
         Ok(())
     }
 }

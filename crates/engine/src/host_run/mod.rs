@@ -9,6 +9,8 @@ mod rollback;
 mod solo;
 mod tell;
 
+use crate::clock::{Clocks, Spent};
+use crate::compose::Composed;
 use crate::decision::Change;
 use crate::emit::Emitter;
 use crate::fleet::Fleet;
@@ -51,6 +53,8 @@ pub(crate) struct Shared {
     pub changes: AtomicU64,
     /// What hosts that got to the end of a play knew by then, and the number of changes when they began to ask.
     pub known: Mutex<BTreeMap<Arc<str>, (u64, Memory)>>,
+    /// Where the time goes.
+    pub clocks: Clocks,
     /// What is being carried out where, for the operator who interrupts.
     pub running: Mutex<BTreeMap<String, TaskId>>,
 }
@@ -108,6 +112,8 @@ pub(crate) struct HostRun<'r> {
     adopted: Vec<(String, String)>,
     /// The task at which the host's way ended: role and name.
     stopped_at: Option<(String, String)>,
+    /// Where its time goes.
+    spent: Spent,
 }
 
 /// A task in its place in the play.
@@ -156,11 +162,13 @@ impl<'r> HostRun<'r> {
             inherited: Vec::new(),
             adopted: Vec::new(),
             stopped_at: None,
+            spent: Spent::default(),
         }
     }
 
     /// Does all of the host's tasks in this play.
     pub async fn run(mut self) -> End {
+        let began = Instant::now();
         let all: Vec<Position<'r>> = self
             .part
             .roles
@@ -218,6 +226,8 @@ impl<'r> HostRun<'r> {
                 stopped_at: self.stopped_at.take().filter(|_| end != End::Complete),
             });
         }
+        self.spent.wall = began.elapsed();
+        self.shared.clocks.add(&self.name, self.spent);
         self.shared.emitter.send(EventKind::HostFinished {
             host: self.name.to_string(),
             play: self.play.name.clone(),
@@ -336,6 +346,20 @@ impl<'r> HostRun<'r> {
             sites: &self.shared.sites,
             reconnect: self.shared.reconnect_timeout,
         }
+    }
+
+    /// Sleeps for `time`, or until the run is cancelled.
+    async fn pause(&mut self, time: Duration) {
+        let began = Instant::now();
+        self.shared.cancel.sleep(time).await;
+        self.spent.pause += began.elapsed();
+    }
+
+    /// Remembers the answers to `composed` in `output`.
+    fn learn_from(&mut self, place: &Place, composed: &Composed, output: &str) {
+        let began = Instant::now();
+        self.memory.learn(place, composed, output);
+        self.spent.decide += began.elapsed();
     }
 
     /// One task: decided, and settled or put into the batch or carried out.

@@ -58,10 +58,12 @@ impl<'r> HostRun<'r> {
                 result
             }
             Claim::Others(by, mut done) => {
+                let waiting = Instant::now();
                 let outcome = match done.wait_for(Option::is_some).await {
                     Ok(value) => *value,
                     Err(_) => None,
                 };
+                self.spent.pause += waiting.elapsed();
                 if self.shared.cancel.is_cancelled() && outcome != Some(true) {
                     return Err(End::Cancelled);
                 }

@@ -56,7 +56,7 @@ impl<'r> HostRun<'r> {
                 error: if task.no_log { censored(failure) } else { failure },
             });
             attempt += 1;
-            self.shared.cancel.sleep(retries.delay).await;
+            self.pause(retries.delay).await;
             if self.shared.cancel.is_cancelled() {
                 return Err(End::Cancelled);
             }

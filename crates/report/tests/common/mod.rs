@@ -116,6 +116,7 @@ pub fn ended(hosts: &[(&str, Counts, u64)], milliseconds: u64, interrupted: bool
             .map(|(h, _, e)| ((*h).to_owned(), *e))
             .collect::<BTreeMap<_, _>>(),
         interrupted,
+        profile: BTreeMap::new(),
     }
 }
 

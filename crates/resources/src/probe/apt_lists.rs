@@ -53,10 +53,13 @@ pub struct AptListsProbe;
 
 const SCRIPT: &str = r#"command -v apt-get >/dev/null || { echo 'there is no apt-get'; exit 1; }
 newest() {
-  m=0
-  for f do
-    if [ -e "$f" ]; then t=$(stat -c %Y -- "$f") || exit; if [ "$t" -gt "$m" ]; then m=$t; fi; fi
-  done
+  m=0; n=$#
+  for f do if [ -e "$f" ]; then set -- "$@" "$f"; fi; done
+  shift "$n"
+  if [ $# -gt 0 ]; then
+    a=$(stat -c %Y -- "$@") || exit
+    for t in $a; do if [ "$t" -gt "$m" ]; then m=$t; fi; done
+  fi
   echo "$m"
 }
 r=never

@@ -41,8 +41,6 @@ pub struct Facts {
     pub machine_id: String,
     /// The name of process 1: `systemd`.
     pub init: String,
-    /// As `systemd-detect-virt` says: `kvm`, `none`; empty when it is not there.
-    pub virtualization: String,
     /// Whether apt-get is there.
     pub has_apt: bool,
 }
@@ -145,24 +143,53 @@ impl Ask for AskFacts {
 /// The kind of question behind [`AskFacts`].
 pub struct FactsProbe;
 
+/// Most of it by the shell's own `read`: a process for each would cost the host more than all that is read here.
 const SCRIPT: &str = r#"say() { printf '%s=%s\n' "$1" "$2"; }
-say architecture "$(uname -m)"; say kernel "$(uname -r)"; say hostname "$(uname -n)"
-if command -v hostname >/dev/null; then
+line() { l=; { IFS= read -r l <"$2"; } 2>/dev/null; say "$1" "$l"; }
+set -- $(uname -nrm)
+say hostname "$1"; say kernel "$2"; say architecture "$3"
+# Where names are looked up in /etc/hosts first, that is where `hostname -f` has it from.
+f=; h=
+if [ -r /etc/nsswitch.conf ] && [ -r /etc/hosts ]; then
+  while read -r k a r; do if [ "$k" = hosts: ]; then h=$a; fi; done </etc/nsswitch.conf
+  if [ "$h" = files ]; then
+    while read -r a c r; do
+      case $a in ''|'#'*) continue ;; esac
+      case " $c ${r%%#*} " in *" $1 "*) f=$c; break ;; esac
+    done </etc/hosts
+  fi
+fi
+if [ -n "$f" ]; then say fqdn "$f"
+elif command -v hostname >/dev/null; then
   if command -v timeout >/dev/null; then say fqdn "$(timeout 2 hostname -f 2>/dev/null)"; else say fqdn "$(hostname -f 2>/dev/null)"; fi
 fi
 say vcpus "$(grep -c '^processor' /proc/cpuinfo)"
-say memory "$(sed -n 's/^MemTotal: *\([0-9]*\) kB.*/\1/p' /proc/meminfo)"
-say boot_id "$(cat /proc/sys/kernel/random/boot_id)"
-[ ! -r /etc/machine-id ] || say machine_id "$(cat /etc/machine-id)"
-say init "$(cat /proc/1/comm)"
-if command -v systemd-detect-virt >/dev/null; then say virtualization "$(systemd-detect-virt)"; fi
+while read -r k a r; do if [ "$k" = MemTotal: ]; then say memory "$a"; break; fi; done </proc/meminfo
+line boot_id /proc/sys/kernel/random/boot_id
+[ ! -r /etc/machine-id ] || line machine_id /etc/machine-id
+line init /proc/1/comm
 if command -v apt-get >/dev/null; then say apt yes; fi
-[ ! -r /etc/debian_version ] || say debian_version "$(cat /etc/debian_version)"
-if [ -r /etc/os-release ]; then echo '[os]'; cat /etc/os-release; elif [ -r /usr/lib/os-release ]; then echo '[os]'; cat /usr/lib/os-release; fi
+[ ! -r /etc/debian_version ] || line debian_version /etc/debian_version
+for o in /etc/os-release /usr/lib/os-release; do
+  if [ -r $o ]; then
+    echo '[os]'
+    while IFS= read -r l || [ -n "$l" ]; do printf '%s\n' "$l"; done <$o
+    break
+  fi
+done
 if command -v ip >/dev/null; then
-  echo '[get]'; ip -4 route get 1.1.1.1 2>/dev/null
-  echo '[default]'; ip -4 route show default 2>/dev/null
-  echo '[addresses]'; ip -4 -o addr show 2>/dev/null
+  # One process for both, where ip takes more than one command and there is a default route.
+  if a=$(ip -4 -o -batch - 2>/dev/null <<'E'
+route get 1.1.1.1
+addr show
+E
+  ); then
+    printf '%s\n' '[get]' "$a" '[addresses]' "$a"
+  else
+    echo '[get]'; ip -4 route get 1.1.1.1 2>/dev/null
+    echo '[default]'; ip -4 route show default 2>/dev/null
+    echo '[addresses]'; ip -4 -o addr show 2>/dev/null
+  fi
 else
   echo '[routes]'; cat /proc/net/route
   echo '[trie]'; cat /proc/net/fib_trie
@@ -228,7 +255,6 @@ fn gather(output: &str) -> Option<Facts> {
             "boot_id" => facts.boot_id = text(),
             "machine_id" => facts.machine_id = text(),
             "init" => facts.init = text(),
-            "virtualization" => facts.virtualization = text(),
             "apt" => facts.has_apt = true,
             "debian_version" => debian_version = value.trim(),
             _ => {}

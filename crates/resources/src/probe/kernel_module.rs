@@ -78,14 +78,16 @@ impl Probe for KernelModuleProbe {
         let files: Vec<String> = names.iter().map(|name| name.replace('_', "[-_]")).collect();
         let mut script = format!(
             "if [ -e /proc/modules ]; then a=modules; else a=; fi
-l=$(grep -E {loaded} /proc/modules 2>/dev/null)
-b=$(grep -E {builtin} \"/lib/modules/$(uname -r)/modules.builtin\" 2>/dev/null | tr - _)
+l=; [ -z \"$a\" ] || l=$(grep -E {loaded} /proc/modules 2>/dev/null)
+r=; {{ read -r r </proc/sys/kernel/osrelease; }} 2>/dev/null
+b=$(grep -E {builtin} \"/lib/modules/$r/modules.builtin\" 2>/dev/null)
+fs=' '; [ ! -r /proc/filesystems ] || while read -r x y; do fs=\"$fs${{y:-$x}} \"; done </proc/filesystems
 nl='
 '
 of() {{
   w=$a
   case \"$nl$l\" in *\"$nl$1 \"*) w=\"$w loaded\" ;; *) [ ! -d \"/sys/module/$1\" ] || w=\"$w loaded\" ;; esac
-  case \"$b\" in *\"/$1.ko\"*) w=\"$w builtin\" ;; esac
+  case \"/$b\" in */$2.ko*) w=\"$w builtin\" ;; esac
 }}
 ",
             loaded = quote(&format!("^({}) ", names.join("|"))),
@@ -97,11 +99,11 @@ of() {{
                 None => String::new(),
                 Some(path) if path.starts_with('/') => format!("[ -e {} ]", quote(path)),
                 Some(filesystem) => format!(
-                    "grep -q {} /proc/filesystems 2>/dev/null",
-                    quote(&format!("[[:blank:]]{filesystem}$"))
+                    "case $fs in *{}*) ;; *) false ;; esac",
+                    quote(&format!(" {filesystem} "))
                 ),
             };
-            let _ = write!(script, "of {}; ", quote(name));
+            let _ = write!(script, "of {} {}; ", quote(name), quote(&name.replace('_', "[-_]")));
             if !test.is_empty() {
                 let _ = write!(script, "if {test}; then w=\"$w proof\"; else w=\"$w no-proof\"; fi; ");
             }

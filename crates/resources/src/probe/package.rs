@@ -1,5 +1,5 @@
 //! Debian packages: all in one `dpkg-query`; only when one is not installed also one `apt-cache policy` for what
-//! could be installed.
+//! could be installed, unless all that is asked of it is whether it is ([`AskPackage::state_only`]).
 //!
 //! An answer is lines: `installed VERSION` (with ` held`), or `absent`, or `config-files`, or `broken STATE VERSION`;
 //! then `candidate VERSION` when apt knows one, `virtual PROVIDERS` when only others provide it, and `similar NAMES`.
@@ -49,22 +49,41 @@ pub struct PackageState {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AskPackage {
     name: String,
-    candidate: bool,
+    want: Want,
 }
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Want {
+    /// What could be installed matters where nothing is.
+    Usual,
+    Candidate,
+    State,
+}
+
+/// Before the name in a subject of which only the state matters. No name of a package has it.
+const STATE_ONLY: char = '?';
 
 impl AskPackage {
     /// Asks how the package `name` stands.
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
-            candidate: false,
+            want: Want::Usual,
         }
     }
 
     /// The same, and which version apt would install, also when one is installed.
     #[must_use]
     pub fn with_candidate(mut self) -> Self {
-        self.candidate = true;
+        self.want = Want::Candidate;
+        self
+    }
+
+    /// Asks only whether and how it is installed: for packages that are not to be there, of which it does not matter what could be
+    /// installed.
+    #[must_use]
+    pub fn state_only(mut self) -> Self {
+        self.want = Want::State;
         self
     }
 }
@@ -73,10 +92,10 @@ impl Ask for AskPackage {
     type Answer = PackageState;
 
     fn question(&self) -> Question {
-        if self.candidate {
-            Question::new(&CandidateProbe, self.name.as_str())
-        } else {
-            Question::new(&PackageProbe, self.name.as_str())
+        match self.want {
+            Want::Candidate => Question::new(&CandidateProbe, self.name.as_str()),
+            Want::Usual => Question::new(&PackageProbe, self.name.as_str()),
+            Want::State => Question::new(&PackageProbe, format!("{STATE_ONLY}{}", self.name)),
         }
     }
 
@@ -157,22 +176,42 @@ impl Probe for CandidateProbe {
 fn disturbed(subject: &str, touch: &Touch) -> bool {
     match touch {
         Touch::Kind(kind) => *kind == "package",
-        Touch::Thing(kind, name) => *kind == "package" && name == subject,
+        Touch::Thing(kind, name) => *kind == "package" && name == subject.trim_start_matches(STATE_ONLY),
         Touch::Path(_) => touch.concerns_path("/etc/apt"),
         Touch::Everything => true,
     }
 }
 
 fn script(subjects: &[&str], candidate: bool) -> String {
-    let names = quote_all(subjects.iter().copied());
+    let all = subjects.iter().map(|subject| subject.trim_start_matches(STATE_ONLY));
+    let all = quote_all(all);
+    let mut wanted = subjects
+        .iter()
+        .copied()
+        .filter(|s| !s.starts_with(STATE_ONLY))
+        .peekable();
+    let none_wanted = wanted.peek().is_none();
+    let names = quote_all(wanted);
     let query = frame(&format!(
-        "dpkg-query -W -f='${{Package}} ${{Architecture}} ${{Version}} ${{Status}}\\n' -- {names}"
+        "dpkg-query -W -f='${{Package}} ${{Architecture}} ${{Version}} ${{Status}}\\n' -- {all}"
     ));
+    if none_wanted {
+        return query;
+    }
     let installed = if candidate {
-        "false"
+        "false".to_owned()
     } else {
-        // Every line says "installed", and there is no complaint about a name.
-        "[ $s -eq 0 ] && ! printf '%s\\n' \"$o\" | grep -qv ' ok installed$'"
+        // Every one of them is installed: looked at by the shell's own means, which cost no process.
+        format!(
+            "h=' '
+while read -r p a v w e t; do
+if [ \"$e $t\" = 'ok installed' ]; then h=\"$h$p $p:$a \"; fi
+done <<E
+$o
+E
+m=; for p in {names}; do case $h in *\" $p \"*) ;; *) m=1 ;; esac; done
+[ -z \"$m\" ]"
+        )
     };
     let policy = frame(&format!("apt-cache policy -- {names}"));
     let odd = r#"case $o in *'Candidate: (none)'*) apt-cache showpkg -- NAMES 2>/dev/null ;; esac
@@ -225,6 +264,7 @@ fn split(output: &str, subjects: &[&str]) -> Vec<RawAnswer> {
 }
 
 fn answer(subject: &str, query: &str, policy: &str, odd: &str) -> String {
+    let subject = subject.trim_start_matches(STATE_ONLY);
     let (name, architecture) = match subject.split_once(':') {
         Some((name, architecture)) => (name, Some(architecture)),
         None => (subject, None),
@@ -346,6 +386,41 @@ mod tests {
         ));
         assert_eq!(read("nosuch", &output, &subjects).similar, ["nose", "nosql"]);
         assert_eq!(read("mail-agent", &output, &subjects).providers, ["exim4", "postfix"]);
+    }
+
+    #[test]
+    fn what_could_be_installed_is_asked_only_where_it_matters() {
+        let asks_apt = |names: &[&str], installed: &str| {
+            let folder = tempfile::tempdir().expect("a folder");
+            for (tool, says) in [("dpkg-query", installed), ("apt-cache", "asked")] {
+                let path = folder.path().join(tool);
+                std::fs::write(&path, format!("#!/bin/sh\necho '{says}'\n")).expect("written");
+                let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+                std::fs::set_permissions(&path, mode).expect("set");
+            }
+            let ask = format!("PATH={}:$PATH\n{}", folder.path().display(), script(names, false));
+            let answers: Vec<bool> = ["dash", "bash"]
+                .iter()
+                .filter_map(|shell| std::process::Command::new(shell).args(["-c", &ask]).output().ok())
+                .map(|out| String::from_utf8_lossy(&out.stdout).contains("asked"))
+                .collect();
+            assert!(
+                !answers.is_empty() && answers.iter().all(|a| *a == answers[0]),
+                "{answers:?}"
+            );
+            answers[0]
+        };
+        let both = "curl amd64 7.88 install ok installed\nlibc6 i386 2.36 hold ok installed";
+        assert!(!asks_apt(&["curl", "libc6:i386", "?docker-ce"], both));
+        assert!(!asks_apt(&["?docker-ce"], "dpkg-query: no packages found"));
+        assert!(asks_apt(&["curl", "vim"], both));
+        assert!(asks_apt(&["libc6:amd64"], both));
+        assert!(asks_apt(&["mc"], "mc amd64 3 install ok half-configured"));
+        assert!(asks_apt(&["mc"], "mc amd64 3 install reinstreq installed"));
+        let subjects = ["curl", "?docker-ce"];
+        let raw = split(&frames(&[(1, both)]), &subjects);
+        assert_eq!(raw, [Ok("installed 7.88".into()), Ok("absent".into())]);
+        assert!(PackageProbe.disturbed_by("?docker-ce", &Touch::Thing("package", "docker-ce".into())));
     }
 
     #[test]

@@ -128,6 +128,7 @@ impl<O: Opener> Shells<O> {
         };
         slot.leftover = exchange.folder.clone();
         let began = Instant::now();
+        exchange.remote = Duration::ZERO;
         self.counters.exchanges.fetch_add(1, Relaxed);
         let mut outcome = match sent {
             true => exchange.first_answer(limits).await,
@@ -146,8 +147,12 @@ impl<O: Opener> Shells<O> {
             });
         }
         let back = outcome.as_ref().map_or(0, |r| r.stdout.len() + r.stderr.len());
-        self.counters
-            .exchange(request.script.len() + request.payload.len(), back, began.elapsed());
+        self.counters.exchange(
+            request.script.len() + request.payload.len(),
+            back,
+            began.elapsed(),
+            exchange.remote,
+        );
         if usable {
             slot.leftover.clear();
             slot.exchange = Some(exchange);
@@ -214,8 +219,10 @@ impl<O: Opener> Shells<O> {
             }
         };
         let back = outcome.as_ref().map_or(0, |r| r.stdout.len() + r.stderr.len());
+        // A watched request is there to be waited for.
+        let spent = began.elapsed();
         self.counters
-            .exchange(request.script.len() + request.payload.len(), back, began.elapsed());
+            .exchange(request.script.len() + request.payload.len(), back, spent, spent);
         outcome
     }
 

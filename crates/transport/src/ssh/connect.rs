@@ -121,6 +121,7 @@ impl Shared {
                 Some(client) => Box::new(forwarded(client, login, way).await?),
                 None => Box::new(tcp(login).await?),
             };
+            counters.reached(began.elapsed());
             handshake(stream, login).await
         };
         let (mut handle, goodbye) = match tokio::time::timeout(login.limit, connecting).await {

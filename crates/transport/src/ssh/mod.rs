@@ -240,7 +240,7 @@ impl Host for SshHost {
 
     async fn upload(&self, _permit: &Permit<'_>, content: Bytes) -> Result<String, TransportError> {
         let live = self.live().await.map_err(|kind| self.error(kind))?;
-        upload::upload(&live.shells, content)
+        upload::upload(&live.shells, content, &self.counters)
             .await
             .map_err(|kind| self.error(kind))
     }

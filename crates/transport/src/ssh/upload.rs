@@ -1,6 +1,7 @@
 //! Large content over SFTP, with many writes in flight; through the exchange where there is no SFTP.
 
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Instant;
 
 use bytes::Bytes;
 use russh::ChannelMsg;
@@ -12,6 +13,7 @@ use super::channel::{Client, SshOpener};
 use crate::error::ErrorKind;
 use crate::exchange::Shells;
 use crate::host::{Identity, Request};
+use crate::stats::Counters;
 
 /// With the usual 16, 50 MB over a 20 ms link take 2.5 s in place of 0.75 s.
 const WRITES: usize = 64;
@@ -19,7 +21,11 @@ const WRITES: usize = 64;
 const PIECE: usize = 4 << 20;
 
 /// Puts content into a new file of the login user and returns its path.
-pub(super) async fn upload(shells: &Shells<SshOpener>, content: Bytes) -> Result<String, ErrorKind> {
+pub(super) async fn upload(
+    shells: &Shells<SshOpener>,
+    content: Bytes,
+    counters: &Counters,
+) -> Result<String, ErrorKind> {
     let place = "umask 077; for d in /var/tmp /tmp \"$HOME\"; do mktemp \"$d/.mosip-prov.XXXXXX\" 2>/dev/null && exit 0; done; exit 1";
     let response = shells.run(&Identity::Login, &Request::new(place), None).await?;
     let path = response.stdout_text().trim_end_matches('\n').to_string();
@@ -28,7 +34,10 @@ pub(super) async fn upload(shells: &Shells<SshOpener>, content: Bytes) -> Result
             said: "no temporary file could be made in /var/tmp, /tmp or the home directory".into(),
         });
     }
-    let outcome = match sftp(&shells.opener().0, &path, &content).await {
+    let began = Instant::now();
+    let sent = sftp(&shells.opener().0, &path, &content).await;
+    counters.uploaded(sent.as_ref().map_or(0, |()| content.len()), began.elapsed());
+    let outcome = match sent {
         Ok(()) => Ok(()),
         Err(Failed::NoSftp) => pieces(shells, &path, &content).await,
         Err(Failed::Write(said)) => {

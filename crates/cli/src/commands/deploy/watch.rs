@@ -70,6 +70,7 @@ impl Progress {
             self.end_show();
             let output = OutputOptions {
                 verbose: self.verbose,
+                profile: false,
                 events: None,
                 report: None,
                 junit: None,
