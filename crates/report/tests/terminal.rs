@@ -2,9 +2,9 @@
 
 mod common;
 
-use common::{check_sample, interrupted_sample, sample};
+use common::{at, changed, check_sample, ended, interrupted_sample, sample, started, task};
 use indicatif::TermLike;
-use mosip_prov_events::{Event, EventKind};
+use mosip_prov_events::{Counts, Event, EventKind, HostProfile};
 use mosip_prov_report::{Renderer, Terminal, TerminalOptions};
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
@@ -29,6 +29,65 @@ fn options() -> TerminalOptions {
         apply_command: Some("mosip-prov run deploy-nginx".into()),
         ..TerminalOptions::default()
     }
+}
+
+#[test]
+fn a_profile_is_shown_when_it_is_asked_for() {
+    let mut end = ended(
+        &[("vm1", Counts::default(), 1), ("vm2", Counts::default(), 2)],
+        300,
+        false,
+    );
+    if let EventKind::RunFinished { profile, .. } = &mut end {
+        for (host, wall_us) in [("vm1", 120_000), ("vm2", 80_000)] {
+            let of_host = HostProfile {
+                wall_us,
+                remote_us: 60_000,
+                connect_us: 2_500,
+                exchanges: 1,
+                bytes_out: 12_345,
+                ..HostProfile::default()
+            };
+            profile.insert(host.to_owned(), of_host.balanced());
+        }
+    }
+    let events = [
+        at(0, started(&["vm1", "vm2"], false)),
+        at(1, changed(task("vm1", "slow"), "r", Vec::new(), 90)),
+        at(2, changed(task("vm2", "quick"), "r", Vec::new(), 3)),
+        at(3, end),
+    ];
+    let shown = plain(&events, options());
+    assert!(!shown.contains("PROFILE"), "{shown}");
+    let shown = plain(
+        &events,
+        TerminalOptions {
+            profile: true,
+            ..options()
+        },
+    );
+    let (_, profile) = shown.split_once("PROFILE\n").expect("a profile");
+    let words: Vec<Vec<&str>> = profile.lines().map(|line| line.split_whitespace().collect()).collect();
+    let of = |row: &[&str], name: &str| {
+        let column = words[0].iter().position(|heading| *heading == name).expect("a column");
+        row[column].to_owned()
+    };
+    assert_eq!(of(&words[1], "host"), "vm1");
+    assert_eq!(
+        (of(&words[1], "wall"), of(&words[1], "remote")),
+        ("120ms".into(), "60ms".into())
+    );
+    assert_eq!(
+        (of(&words[1], "other"), of(&words[1], "sent")),
+        ("58ms".into(), "12k".into())
+    );
+    // "all 2" is two words.
+    assert_eq!(words[3][..3], ["all", "2", "200ms"]);
+    let slowest: Vec<&str> = profile
+        .lines()
+        .filter(|line| line.contains("vm") && line.starts_with("  "))
+        .collect();
+    assert!(slowest[0].contains("slow") && slowest[1].contains("quick"), "{profile}");
 }
 
 fn plain(events: &[Event], options: TerminalOptions) -> String {

@@ -387,6 +387,59 @@ mod tests {
         assert_eq!(enter_as(&shell, "r2", None).lock, Ok(()));
     }
 
+    fn looked(shell: &Shell, questions: &str) -> Option<String> {
+        let (status, out, err) = shell.run(&look(questions), b"");
+        assert_eq!((status, err.as_str()), (0, ""), "{out}");
+        undisturbed(&out).map(str::to_owned)
+    }
+
+    #[test]
+    fn a_look_finds_out_whether_anybody_is_or_was_there() {
+        let shell = Shell::new();
+        let run = shell.root.path().join("run");
+        let frame = crate::shell::frame("echo answer");
+        assert_eq!(looked(&shell, &frame).as_deref(), Some("0 6\nanswer\n"));
+        assert_eq!(looked(&shell, "").as_deref(), Some(""));
+        assert_eq!(
+            std::fs::read_dir(&run).expect("dir").count(),
+            0,
+            "nothing is made by looking"
+        );
+        // Somebody comes while questions are answered.
+        let meanwhile = format!("mkdir '{}'\n", run.join("mosip-prov").display());
+        assert_eq!(looked(&shell, &format!("{frame}{meanwhile}")), None);
+        assert_eq!(looked(&shell, &frame), None);
+        std::fs::remove_dir(run.join("mosip-prov")).expect("removed");
+        enter_as(&shell, "r1", None);
+        assert_eq!(looked(&shell, &frame), None);
+        shell.run(&leave(&owner("r1"), &[], &[]), b"");
+        assert!(looked(&shell, &frame).is_some());
+        // Predecessors of files that a run before kept.
+        let kept = shell.root.path().join("var/lib/mosip-prov/undo/role");
+        std::fs::create_dir_all(&kept).expect("made");
+        assert_eq!(looked(&shell, &frame), None);
+    }
+
+    #[test]
+    fn an_answer_that_breaks_off_is_no_free_host() {
+        assert_eq!(undisturbed("free\n0 6\nanswer\nfree\n"), Some("0 6\nanswer\n"));
+        assert_eq!(undisturbed("free\nfree\n"), Some(""));
+        for broken in [
+            "",
+            "free",
+            "free\n",
+            "free\n0 6\nanswer\n",
+            "taken\nfree\n",
+            "free\ntaken\n",
+            "free\n0 4\nfree",
+        ] {
+            assert!(
+                undisturbed(broken).is_none_or(|answers| crate::shell::split_frames(answers).is_err()),
+                "{broken:?}"
+            );
+        }
+    }
+
     #[test]
     fn a_crash_lets_go() {
         let shell = Shell::new();

@@ -671,7 +671,7 @@ impl Placed {
         request.script = request
             .script
             .replace("/run/mosip-prov", &self.site)
-            .replace("/tmp/.mosip-prov-$(id -u)", &self.site)
+            .replace("/tmp/.mosip-prov-$u", &self.site)
             .replace("/var/lib/mosip-prov", &format!("{}-state", self.site))
             .replace("[ -d /run/systemd/system ]", "false");
         request

@@ -36,7 +36,7 @@ pub(super) async fn upload(
     }
     let began = Instant::now();
     let sent = sftp(&shells.opener().0, &path, &content).await;
-    counters.uploaded(sent.as_ref().map_or(0, |()| content.len()), began.elapsed());
+    counters.uploaded(sent.as_ref().map_or(0, |_| content.len()), began.elapsed());
     let outcome = match sent {
         Ok(()) => Ok(()),
         Err(Failed::NoSftp) => pieces(shells, &path, &content).await,
