@@ -12,6 +12,7 @@ use crate::memory::Place;
 use crate::question::Question;
 use crate::shell::{frame, split_frames, text_of};
 use crate::site::lock::{self, FoundUnit, UnitState};
+use crate::site::look;
 use crate::site::unit::Followed;
 use crate::text::sanitize;
 use mosip_prov_events::{EventKind, TaskId};
@@ -46,7 +47,7 @@ impl HostRun<'_> {
         }
         let host = self.host(id, &place.0).await?;
         let composed = compose(questions);
-        let request = Request::new(lock::look(&composed.script)).timeout(shared.command_timeout);
+        let request = Request::new(look::look(&composed.script)).timeout(shared.command_timeout);
         let response = {
             let link = self.link(host.as_ref(), place);
             let mut patience = link.patience();
@@ -59,7 +60,7 @@ impl HostRun<'_> {
             }
         };
         let output = text_of(&response.stdout);
-        match lock::undisturbed(&output) {
+        match look::undisturbed(&output) {
             Some(answers) => {
                 self.learn_from(place, &composed, answers);
                 shared.sites.see(&place.0);

@@ -4,7 +4,7 @@
 //! [`LEASE`] without a sign of life the next run takes it over; a run on the same controller sees at once that the
 //! process is gone. Uptime does not jump when a clock is set.
 
-use super::{BASE, BASE_IF_ANY, PLACE};
+use super::{BASE, BASE_IF_ANY};
 use crate::shell::quote;
 use crate::text::sanitize;
 use std::time::Duration;
@@ -189,35 +189,6 @@ done
     )
 }
 
-/// What [`look`] prints where nobody has left anything.
-pub(crate) const FREE: &str = "free";
-
-/// `questions` between two looks at what runs leave on a host: [`FREE`] alone on the first and on the last line says that
-/// no run was there before, and none came meanwhile. Takes no lock, and starts no process.
-pub(crate) fn look(questions: &str) -> String {
-    format!(
-        "{PLACE}\
-w={FREE}
-if [ -e \"$b\" ] || [ -L \"$b\" ]; then w=taken; fi
-for d in {undo}/*/; do
-if [ -d \"$d\" ]; then w=taken; fi
-done
-echo $w
-p=$b
-{questions}\
-if [ -e \"$p\" ] || [ -L \"$p\" ]; then echo taken; else echo {FREE}; fi
-",
-        undo = super::undo::FOLDER,
-    )
-}
-
-/// The answers between the two looks of [`look`], if nobody was there.
-pub(crate) fn undisturbed(output: &str) -> Option<&str> {
-    let rest = output.strip_prefix(FREE)?.strip_prefix('\n')?;
-    let rest = rest.trim_end_matches('\n').strip_suffix(FREE)?;
-    (rest.is_empty() || rest.ends_with('\n')).then_some(rest)
-}
-
 /// Ends with [`NOT_OURS`], naming the holder, unless the lock is `run`'s: a reboot takes it away, and so does a run that
 /// takes the host over while the connection is gone.
 pub(crate) fn guard(run: &str) -> String {
@@ -385,59 +356,6 @@ mod tests {
         let left = std::fs::read_dir(shell.root.path().join("run")).expect("dir").count();
         assert_eq!(left, 0, "nothing is left");
         assert_eq!(enter_as(&shell, "r2", None).lock, Ok(()));
-    }
-
-    fn looked(shell: &Shell, questions: &str) -> Option<String> {
-        let (status, out, err) = shell.run(&look(questions), b"");
-        assert_eq!((status, err.as_str()), (0, ""), "{out}");
-        undisturbed(&out).map(str::to_owned)
-    }
-
-    #[test]
-    fn a_look_finds_out_whether_anybody_is_or_was_there() {
-        let shell = Shell::new();
-        let run = shell.root.path().join("run");
-        let frame = crate::shell::frame("echo answer");
-        assert_eq!(looked(&shell, &frame).as_deref(), Some("0 6\nanswer\n"));
-        assert_eq!(looked(&shell, "").as_deref(), Some(""));
-        assert_eq!(
-            std::fs::read_dir(&run).expect("dir").count(),
-            0,
-            "nothing is made by looking"
-        );
-        // Somebody comes while questions are answered.
-        let meanwhile = format!("mkdir '{}'\n", run.join("mosip-prov").display());
-        assert_eq!(looked(&shell, &format!("{frame}{meanwhile}")), None);
-        assert_eq!(looked(&shell, &frame), None);
-        std::fs::remove_dir(run.join("mosip-prov")).expect("removed");
-        enter_as(&shell, "r1", None);
-        assert_eq!(looked(&shell, &frame), None);
-        shell.run(&leave(&owner("r1"), &[], &[]), b"");
-        assert!(looked(&shell, &frame).is_some());
-        // Predecessors of files that a run before kept.
-        let kept = shell.root.path().join("var/lib/mosip-prov/undo/role");
-        std::fs::create_dir_all(&kept).expect("made");
-        assert_eq!(looked(&shell, &frame), None);
-    }
-
-    #[test]
-    fn an_answer_that_breaks_off_is_no_free_host() {
-        assert_eq!(undisturbed("free\n0 6\nanswer\nfree\n"), Some("0 6\nanswer\n"));
-        assert_eq!(undisturbed("free\nfree\n"), Some(""));
-        for broken in [
-            "",
-            "free",
-            "free\n",
-            "free\n0 6\nanswer\n",
-            "taken\nfree\n",
-            "free\ntaken\n",
-            "free\n0 4\nfree",
-        ] {
-            assert!(
-                undisturbed(broken).is_none_or(|answers| crate::shell::split_frames(answers).is_err()),
-                "{broken:?}"
-            );
-        }
     }
 
     #[test]

@@ -12,6 +12,7 @@
 //! ```
 
 pub(crate) mod lock;
+pub(crate) mod look;
 pub(crate) mod once;
 pub(crate) mod undo;
 pub(crate) mod unit;
