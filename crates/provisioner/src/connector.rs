@@ -19,7 +19,7 @@ pub(crate) struct ConfiguredConnector {
     remote: RemoteConnector,
     recipes: Arc<HashMap<String, Recipe>>,
     ssh_config: Option<PathBuf>,
-    /// Some configuration exists, so that it is worth asking for.
+    /// There is a configuration that says something, so that it is worth asking for.
     has_config: bool,
 }
 
@@ -29,9 +29,7 @@ impl ConfiguredConnector {
         recipes: Arc<HashMap<String, Recipe>>,
         ssh_config: Option<PathBuf>,
     ) -> Self {
-        let home = std::env::var_os("HOME").map(|h| Path::new(&h).join(".ssh/config"));
-        let has_config =
-            ssh_config.is_some() || home.is_some_and(|f| f.exists()) || Path::new("/etc/ssh/ssh_config").exists();
+        let has_config = ssh_config.is_some() || crate::ssh_config::matters();
         Self {
             remote: prompt.map_or_else(RemoteConnector::default, RemoteConnector::new),
             recipes,

@@ -30,6 +30,7 @@ pub mod preflight;
 pub mod rancher;
 mod ready;
 mod settings;
+mod ssh_config;
 mod target;
 pub mod terraform;
 pub mod verify;
