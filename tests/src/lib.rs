@@ -4,6 +4,7 @@
 //! Tests that need hosts are marked `#[ignore = "needs the testbed"]`; `cargo xtask test` runs them as root. Everything
 //! here panics with what was tried and what came of it: a test has no better use for an error.
 
+pub mod apart;
 pub mod certificates;
 pub mod cluster;
 pub mod curl;

@@ -64,7 +64,9 @@ impl Program {
             .env_remove("SSH_AUTH_SOCK")
             .env_remove("ANSIBLE_VAULT_PASSWORD_FILE")
             .current_dir(self.home.path());
-        if matches!(words.first(), Some(&("run" | "plan"))) && !words.iter().any(|word| word.starts_with("--list-")) {
+        if matches!(words.first(), Some(&("run" | "plan" | "apply")))
+            && !words.iter().any(|word| word.starts_with("--list-"))
+        {
             command.arg("--events").arg(self.events_file());
         }
         let _ = std::fs::remove_file(self.events_file());

@@ -9,7 +9,7 @@ pub enum Exit {
     Ok,
     /// Usage, inventory, variables or files are wrong: nothing was connected to or touched.
     Inputs,
-    /// A task failed on some host.
+    /// A task failed on some host, or a host was refused.
     Failed,
     /// `plan --exit-code`: something would change.
     Pending,
@@ -49,7 +49,7 @@ pub const HELP: &str = "\
 Exit codes:
   0    all hosts fine (plan --exit-code: and nothing to change)
   1    usage, inventory, variables or files wrong: nothing was connected to
-  2    a task failed on some host
+  2    a task failed on some host, or apply refused one
   3    plan --exit-code: something would change
   4    some host unreachable (2 when a task failed as well)
   130  interrupted";

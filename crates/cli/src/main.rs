@@ -30,6 +30,7 @@ fn main() -> ExitCode {
     let exit = match &cli.command {
         Command::Run(args) => commands::run::run(args, &look),
         Command::Plan(args) => commands::run::plan(args, &look),
+        Command::Apply(args) => commands::apply::apply(args, &look),
         Command::Inventory(args) => commands::inventory::inventory(args, &look),
         Command::Preflight(args) => commands::preflight::preflight(args, &look),
         Command::Verify(args) => commands::verify::verify(args, &look),

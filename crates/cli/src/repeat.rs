@@ -1,6 +1,6 @@
 //! The command that ran, to be offered again in the recap: as it would be typed, but without what must not be shown.
 
-use crate::args::What;
+use crate::args::{BecomeOptions, InventoryOptions, Selection, What};
 use std::path::Path;
 
 /// The command with `verb` for the same playbooks, inventory and settings, and the given `--limit`. Values of `-e` may
@@ -74,8 +74,29 @@ pub fn command(verb: &str, what: &What, limit: Option<&str>) -> String {
     words.join(" ")
 }
 
+/// The command that applies the plan in `file`, which was made of `what`: how hosts are reached is not in the plan.
+pub fn apply_command(file: &Path, what: &What) -> String {
+    let given = what.inventory.extra_vars.iter().filter(|v| !v.starts_with('@'));
+    let of_plan = What {
+        playbooks: vec![file.to_string_lossy().into_owned()],
+        inventory: InventoryOptions {
+            inventory: Vec::new(),
+            extra_vars: given.cloned().collect(),
+            ..what.inventory.clone()
+        },
+        selection: Selection::default(),
+        connection: what.connection.clone(),
+        privilege: BecomeOptions {
+            r#become: false,
+            become_user: None,
+            ..what.privilege.clone()
+        },
+    };
+    command("apply", &of_plan, None)
+}
+
 /// The word as a shell takes it.
-fn quote(word: &str) -> String {
+pub fn quote(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_@%+=:,./-".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()
@@ -116,6 +137,31 @@ mod tests {
         );
         let text = again(&["mosip-prov", "run", "a", "-e", "db_password=hunter2", "-t", "x,y"]);
         assert_eq!(text, "mosip-prov run a -t x,y -e ...");
+        let line = [
+            "mosip-prov",
+            "run",
+            "a",
+            "-i",
+            "x",
+            "-e",
+            "p=hunter2",
+            "-e",
+            "@f",
+            "-l",
+            "h",
+            "-b",
+            "-K",
+            "-u",
+            "me",
+        ];
+        let Command::Run(args) = Cli::try_parse_from(line).unwrap().command else {
+            panic!("run")
+        };
+        let file = Path::new("a b.plan");
+        assert_eq!(
+            apply_command(file, &args.what),
+            "mosip-prov apply 'a b.plan' -u me -K -e ..."
+        );
         assert_eq!(quote("it's"), "'it'\\''s'");
     }
 }

@@ -87,6 +87,8 @@ pub enum Mode {
     Run(SurvivalOptions),
     /// Saying what would be changed.
     Check,
+    /// The same, to be kept and applied later.
+    Plan,
     /// Listing; nothing is connected to.
     List,
 }
@@ -283,7 +285,7 @@ fn settings_of(what: &What, mode: Mode) -> Settings {
     let defaults = Settings::default();
     let survival = match mode {
         Mode::Run(survival) => Some(survival),
-        Mode::Check | Mode::List => None,
+        Mode::Check | Mode::Plan | Mode::List => None,
     };
     Settings {
         resume: survival.is_some_and(|s| s.resume),
@@ -296,6 +298,7 @@ fn settings_of(what: &What, mode: Mode) -> Settings {
         start_at_task: what.selection.start_at_task.clone(),
         forks: what.selection.forks,
         check: !matches!(mode, Mode::Run(_)),
+        to_apply: matches!(mode, Mode::Plan),
         listing: matches!(mode, Mode::List),
         user: what.connection.user.clone(),
         private_key: what.connection.private_key.clone(),

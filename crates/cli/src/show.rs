@@ -93,7 +93,9 @@ impl Show {
             EventKind::TaskFinished { task, .. } => {
                 self.running.remove(task);
             }
-            EventKind::HostUnreachable { host, .. } => self.running.retain(|task| task.host != *host),
+            EventKind::HostUnreachable { host, .. } | EventKind::HostRefused { host, .. } => {
+                self.running.retain(|task| task.host != *host)
+            }
             EventKind::RunStarted { .. }
             | EventKind::Warning { .. }
             | EventKind::PlayStarted { .. }

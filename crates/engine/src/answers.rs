@@ -158,6 +158,10 @@ impl Answers {
         self.known.contains_key(question)
     }
 
+    pub(crate) fn raw(&self, question: &Question) -> Option<&RawAnswer> {
+        self.known.get(question)
+    }
+
     pub(crate) fn learn(&mut self, question: Question, answer: RawAnswer) {
         self.known.insert(question, answer);
     }

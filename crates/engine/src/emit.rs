@@ -9,16 +9,30 @@ use tokio::sync::mpsc::UnboundedSender;
 
 /// Sends events to the one owner that puts them in order.
 #[derive(Clone)]
-pub(crate) struct Emitter(UnboundedSender<Event>);
+pub(crate) struct Emitter {
+    sender: UnboundedSender<Event>,
+    /// Only the loss of a host is told.
+    muted: bool,
+}
 
 impl Emitter {
     pub fn new(sender: UnboundedSender<Event>) -> Self {
-        Self(sender)
+        Self { sender, muted: false }
+    }
+
+    /// The same for a rehearsal, of which nothing is told but that a host was lost.
+    pub fn muted(&self) -> Self {
+        Self {
+            muted: true,
+            ..self.clone()
+        }
     }
 
     /// Sends one; when nobody listens any more the run goes on all the same.
     pub fn send(&self, kind: EventKind) {
-        let _ = self.0.send(Event::now(kind));
+        if !self.muted || matches!(kind, EventKind::HostUnreachable { .. }) {
+            let _ = self.sender.send(Event::now(kind));
+        }
     }
 }
 
@@ -85,6 +99,11 @@ pub(crate) fn count(report: &mut RunReport, kind: &EventKind) {
             let host: &mut HostReport = report.hosts.entry(host.clone()).or_default();
             host.counts.unreachable = 1;
             host.unreachable = Some(error.clone());
+        }
+        EventKind::HostRefused { host, error, moved } => {
+            let host: &mut HostReport = report.hosts.entry(host.clone()).or_default();
+            host.counts.refused = 1;
+            host.refused = Some((error.clone(), moved.clone()));
         }
         EventKind::RunStarted { hosts, .. } => {
             for host in hosts {

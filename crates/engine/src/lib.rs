@@ -7,6 +7,8 @@
 pub mod answers;
 mod apply;
 mod clock;
+pub mod binding;
+mod bound;
 mod compose;
 pub mod decision;
 mod emit;

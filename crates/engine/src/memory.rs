@@ -11,6 +11,7 @@ use std::sync::Arc;
 pub(crate) type Place = (Arc<str>, Identity);
 
 /// The answers by place. Outcomes and pending changes are known at every place.
+#[derive(Clone)]
 pub(crate) struct Memory {
     places: HashMap<Place, Answers>,
     blank: Answers,
@@ -46,6 +47,16 @@ impl Memory {
         self.blank.forget_outcomes();
         self.places.values_mut().for_each(Answers::forget_outcomes);
         self
+    }
+
+    /// The same for a rehearsal, in which nothing is carried out.
+    pub fn for_rehearsal(&self) -> Self {
+        let mut copy = self.clone();
+        copy.blank.set_check_mode(true);
+        copy.places
+            .values_mut()
+            .for_each(|answers| answers.set_check_mode(true));
+        copy
     }
 
     /// Notes how a task ended, for the conditions of later ones.

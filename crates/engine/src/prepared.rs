@@ -52,6 +52,11 @@ impl PreparedRole {
 }
 
 impl Prepared {
+    /// The names of the playbooks, in order.
+    pub fn playbooks(&self) -> &[String] {
+        &self.playbooks
+    }
+
     /// The plays, in order.
     pub fn plays(&self) -> &[PreparedPlay] {
         &self.plays
@@ -122,6 +127,11 @@ impl PreparedPlay {
     /// What the journal calls it: unique in a run of several playbooks.
     pub(crate) fn key(&self) -> String {
         format!("{}: {}", self.playbook, self.name)
+    }
+
+    /// What a plan calls it: playbook and play.
+    pub(crate) fn name_in_run(&self) -> (String, String) {
+        (self.playbook.clone(), self.name.clone())
     }
 
     /// The playbook it belongs to.

@@ -1,6 +1,6 @@
 //! What a run came to, typed, for programs that embed the engine.
 
-use mosip_prov_events::{Counts, Difference, Failure, HostProfile, TaskId, TaskStatus};
+use mosip_prov_events::{Counts, Difference, Failure, HostProfile, Moved, TaskId, TaskStatus};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -24,6 +24,8 @@ pub struct HostReport {
     pub tasks: Vec<TaskResult>,
     /// Why it could not be reached, or was lost.
     pub unreachable: Option<Failure>,
+    /// Why it was left as it is, and the tasks that would be decided otherwise than planned.
+    pub refused: Option<(Failure, Vec<Moved>)>,
     /// Round trips after login.
     pub exchanges: u64,
     /// Where its time went.
@@ -52,7 +54,7 @@ pub struct TaskResult {
 pub enum RunOutcome {
     /// All hosts fine.
     Ok,
-    /// A task failed on some host.
+    /// A task failed on some host, or a host was refused.
     Failed,
     /// Some host was unreachable, and no task failed.
     Unreachable,
@@ -78,7 +80,7 @@ impl RunReport {
         let any = |test: fn(&Counts) -> bool| self.hosts.values().any(|h| test(&h.counts));
         if self.interrupted {
             RunOutcome::Interrupted
-        } else if any(|c| c.failed > 0) {
+        } else if any(|c| c.failed > 0 || c.refused > 0) {
             RunOutcome::Failed
         } else if any(|c| c.unreachable > 0) {
             RunOutcome::Unreachable

@@ -1,6 +1,7 @@
 //! A run: plays in order, batches in order, so many hosts at once, and one owner of all events.
 
 use crate::clock::{Clocks, Spent};
+use crate::binding::{Binding, Recorder};
 use crate::emit::{Emitter, count};
 use crate::fleet::Fleet;
 use crate::host_run::{End, HostRun, OnceBoard, Shared};
@@ -21,8 +22,10 @@ use tokio::sync::{Semaphore, mpsc};
 /// Runs what was prepared.
 pub struct Engine {
     connector: Arc<dyn Connector>,
-    options: RunOptions,
+    pub(crate) options: RunOptions,
     journal: Option<(Arc<Journal>, Past)>,
+    recorder: Option<(Arc<Recorder>, Past)>,
+    binding: Option<Arc<Binding>>,
 }
 
 impl Engine {
@@ -32,6 +35,8 @@ impl Engine {
             connector,
             options,
             journal: None,
+            recorder: None,
+            binding: None,
         }
     }
 
@@ -39,6 +44,21 @@ impl Engine {
     #[must_use]
     pub fn with_journal(mut self, journal: Arc<Journal>, past: Past) -> Self {
         self.journal = Some((journal, past));
+        self
+    }
+
+    /// The same in check mode, keeping all decisions in `recorder`. What earlier runs owe, as `past` says, is decided too.
+    #[must_use]
+    pub fn with_recorder(mut self, recorder: Arc<Recorder>, past: Past) -> Self {
+        self.recorder = Some((recorder, past));
+        self
+    }
+
+    /// The same, bound to what was planned: all hosts are looked at before anything is done, and those that are not as they
+    /// were planned for are left as they are. In check mode nothing is bound.
+    #[must_use]
+    pub fn with_binding(mut self, binding: Arc<Binding>) -> Self {
+        self.binding = Some(binding);
         self
     }
 
@@ -137,8 +157,14 @@ impl Engine {
                 program: env!("CARGO_PKG_VERSION").to_owned(),
             });
         }
+        let kept = self.recorder.as_ref().filter(|_| check);
+        let past = journal.map(|(_, p)| p).or(kept.map(|(_, p)| p)).cloned();
         let shared = Shared {
-            fleet: Fleet::new(self.connector.clone(), prepared.targets.clone(), emitter.clone()),
+            fleet: Arc::new(Fleet::new(
+                self.connector.clone(),
+                prepared.targets.clone(),
+                emitter.clone(),
+            )),
             emitter: emitter.clone(),
             gate: if check { Gate::closed() } else { Gate::open() },
             cancel: cancel.clone(),
@@ -147,15 +173,22 @@ impl Engine {
             reconnect_timeout: self.options.reconnect_timeout,
             rollback: self.options.rollback,
             journal: journal.map(|(j, _)| j.clone()),
-            past: journal.map(|(_, p)| p.clone()).unwrap_or_default(),
+            past: past.unwrap_or_default(),
             paid: Mutex::default(),
             sites: Sites::new(owner(journal.map(|(j, _)| j.run()))),
             changes: AtomicU64::new(0),
             known: Mutex::default(),
             clocks: Clocks::default(),
+            recorder: kept.map(|(r, _)| r.clone()),
             running: Mutex::default(),
         };
-        let plays = self.plays(prepared, &shared);
+        let plays = async {
+            let mut out = BTreeSet::new();
+            if let Some(binding) = self.binding.as_deref().filter(|_| !check) {
+                self.bind(binding, prepared, &shared, &mut out).await;
+            }
+            self.plays(prepared, &shared, &mut out).await;
+        };
         tokio::pin!(plays);
         tokio::select! {
             () = &mut plays => {}
@@ -183,8 +216,8 @@ impl Engine {
             .collect()
     }
 
-    async fn plays(&self, prepared: &Prepared, shared: &Shared) {
-        let mut out: BTreeSet<Arc<str>> = BTreeSet::new();
+    /// All plays, without the hosts that are `out`.
+    pub(crate) async fn plays(&self, prepared: &Prepared, shared: &Shared, out: &mut BTreeSet<Arc<str>>) {
         for (number, play) in prepared.plays.iter().enumerate() {
             if shared.cancel.is_cancelled() {
                 return;
@@ -214,7 +247,7 @@ impl Engine {
                 play: play.name.clone(),
                 hosts: play.hosts.keys().map(ToString::to_string).collect(),
             });
-            if !self.play(play, &prepared.plays[number + 1..], shared, &mut out).await {
+            if !self.play(play, &prepared.plays[number + 1..], shared, out).await {
                 return;
             }
         }
@@ -245,6 +278,10 @@ impl Engine {
             );
             if shared.cancel.is_cancelled() {
                 return false;
+            }
+            if shared.recorder.is_some() {
+                // What the other hosts would do is to be known all the same.
+                continue;
             }
             if let Some(limit) = play.max_fail_percentage
                 && lost * 100 > usize::from(limit) * hosts.len()

@@ -85,6 +85,16 @@ pub enum EventKind {
         /// Why, and what to do.
         error: Failure,
     },
+    /// A host is left as it is: it is not as it was when the plan that is applied was made. It takes no further part.
+    HostRefused {
+        /// The host.
+        host: String,
+        /// Why, and what to do.
+        error: Failure,
+        /// The tasks that would be decided otherwise than planned.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        moved: Vec<Moved>,
+    },
     /// A task begins to carry out a change, or to wait. Tasks that find nothing to do have a `task_finished` only.
     TaskStarted {
         /// Where and which.
@@ -210,6 +220,24 @@ pub struct Difference {
     pub after: Option<String>,
 }
 
+/// A task that would be decided otherwise than planned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Moved {
+    /// Where and which.
+    #[serde(flatten)]
+    pub task: TaskId,
+    /// What was planned: `change: install nginx 1.22.1`.
+    pub planned: String,
+    /// What it would be now.
+    pub now: String,
+    /// The differences that were planned.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub planned_differences: Vec<Difference>,
+    /// The differences that there are now.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub differences: Vec<Difference>,
+}
+
 /// Why something failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
@@ -245,4 +273,12 @@ pub struct Counts {
     /// Tasks of which check mode cannot know.
     #[serde(default)]
     pub unknown: u32,
+    /// 1 when the host was left as it is, because it is not as it was planned for.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub refused: u32,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde's way to ask
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }

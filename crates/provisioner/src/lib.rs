@@ -26,6 +26,7 @@ mod connector;
 pub mod deploy;
 pub mod names;
 pub mod peers;
+pub mod plans;
 pub mod preflight;
 pub mod rancher;
 mod ready;
@@ -159,7 +160,7 @@ impl Provisioner {
     fn with(settings: Settings, inventory: Inventory, found: Diagnostics) -> Self {
         let inventory = Arc::new(inventory);
         Self {
-            vars: host_vars(&inventory, settings.check),
+            vars: host_vars(&inventory, settings.check && !settings.to_apply),
             inventory,
             settings,
             warnings: found.iter().filter(|d| !d.is_error()).cloned().collect(),
@@ -266,8 +267,8 @@ impl Provisioner {
             prepared,
             options,
             recipes.into_inner(),
-            s.ssh_config.clone(),
-            self.journal_folder(),
+            s.clone(),
+            self.inventory.clone(),
         ))
     }
 

@@ -1,15 +1,18 @@
 //! A run that is ready to go, and going.
 
 use crate::connector::ConfiguredConnector;
+use crate::plans::Recording;
 use crate::target::Recipe;
-use crate::{InputErrors, journal_problem};
+use crate::{InputErrors, Settings, journal_problem};
+use mosip_prov_engine::binding::Binding;
 use mosip_prov_engine::journal::{Journal, Past};
 use mosip_prov_engine::{CancelHandle, Engine, Inquiry, Prepared, RunOptions, RunReport};
 use mosip_prov_events::Event;
+use mosip_prov_inventory::Inventory;
 use mosip_prov_inventory::diagnostic::Diagnostic;
 use mosip_prov_transport::{Connector, Prompt};
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// All inputs are right and every host's tasks are known; nothing has been connected to.
@@ -17,8 +20,11 @@ pub struct Ready {
     prepared: Prepared,
     options: RunOptions,
     recipes: Arc<HashMap<String, Recipe>>,
-    ssh_config: Option<PathBuf>,
+    settings: Settings,
+    inventory: Arc<Inventory>,
     folder: Option<PathBuf>,
+    recording: Option<Recording>,
+    binding: Option<Arc<Binding>>,
     journal: Option<(Arc<Journal>, Past)>,
     connector: Option<Arc<dyn Connector>>,
     prompt: Option<Arc<dyn Prompt>>,
@@ -29,15 +35,18 @@ impl Ready {
         prepared: Prepared,
         options: RunOptions,
         recipes: HashMap<String, Recipe>,
-        ssh_config: Option<PathBuf>,
-        folder: Option<PathBuf>,
+        settings: Settings,
+        inventory: Arc<Inventory>,
     ) -> Self {
         Self {
+            folder: inventory.base_dir().map(|dir| dir.join(".mosip-prov")),
+            settings,
+            inventory,
+            recording: None,
+            binding: None,
             prepared,
             options,
             recipes: Arc::new(recipes),
-            ssh_config,
-            folder,
             journal: None,
             connector: None,
             prompt: None,
@@ -47,6 +56,30 @@ impl Ready {
     /// What will be done where.
     pub fn prepared(&self) -> &Prepared {
         &self.prepared
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    pub(crate) fn inventory(&self) -> &Inventory {
+        &self.inventory
+    }
+
+    pub(crate) fn folder(&self) -> Option<&Path> {
+        self.folder.as_deref()
+    }
+
+    pub(crate) fn recording_made(&self) -> Option<&Recording> {
+        self.recording.as_ref()
+    }
+
+    pub(crate) fn set_recording(&mut self, recording: Recording) {
+        self.recording = Some(recording);
+    }
+
+    pub(crate) fn bind(&mut self, binding: Arc<Binding>) {
+        self.binding = Some(binding);
     }
 
     /// All hosts that tasks run for.
@@ -93,7 +126,7 @@ impl Ready {
             None => Arc::new(ConfiguredConnector::new(
                 self.prompt.clone(),
                 self.recipes.clone(),
-                self.ssh_config.clone(),
+                self.settings.ssh_config.clone(),
             )),
         }
     }
@@ -114,6 +147,12 @@ impl Ready {
         let mut engine = Engine::new(connector, self.options.clone());
         if let Some((journal, past)) = &self.journal {
             engine = engine.with_journal(journal.clone(), past.clone());
+        }
+        if let Some(recording) = &self.recording {
+            engine = engine.with_recorder(recording.recorder.clone(), recording.past.clone());
+        }
+        if let Some(binding) = &self.binding {
+            engine = engine.with_binding(binding.clone());
         }
         engine.run(&self.prepared, handler, cancel).await
     }

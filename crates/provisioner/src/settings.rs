@@ -29,6 +29,8 @@ pub struct Settings {
     pub forks: usize,
     /// Nothing is changed.
     pub check: bool,
+    /// With `check`: what is decided is to be applied later, so that values are those of a run that changes something.
+    pub to_apply: bool,
     /// Only the list of tasks is wanted: files and keys need not be there, and what is wrong becomes a warning.
     pub listing: bool,
     /// Login user for hosts whose inventory names none.
@@ -76,6 +78,7 @@ impl Default for Settings {
             start_at_task: None,
             forks: 12,
             check: false,
+            to_apply: false,
             listing: false,
             user: None,
             private_key: None,

@@ -127,6 +127,9 @@ fn problems(page: &mut String, run: &Summary) {
     for (host, error) in &run.unreachable {
         failure(&mut section, "unreachable", host, Some(error), "");
     }
+    for (host, error) in &run.refused {
+        failure(&mut section, "refused", host, Some(error), "");
+    }
     for task in &run.interrupted {
         let name = format!("{}: {}", task.host, task_name(task));
         failure(

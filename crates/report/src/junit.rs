@@ -61,7 +61,9 @@ fn render(run: &Summary) -> String {
 
 fn suite(xml: &mut String, run: &Summary, host: &str) {
     let tasks: Vec<_> = run.tasks.iter().filter(|t| t.task.host == host).collect();
-    let lost: Vec<_> = run.unreachable.iter().filter(|(h, _)| h == host).collect();
+    let unreachable = run.unreachable.iter().map(|(h, e)| (h, "unreachable", e));
+    let refused = run.refused.iter().map(|(h, e)| (h, "refused", e));
+    let lost: Vec<_> = unreachable.chain(refused).filter(|(h, ..)| *h == host).collect();
     let failed = tasks.iter().filter(|t| is_failure(t)).count();
     let skipped = tasks.iter().filter(|t| is_skipped(t)).count();
     let _ = write!(
@@ -76,13 +78,13 @@ fn suite(xml: &mut String, run: &Summary, host: &str) {
         let _ = write!(xml, " timestamp=\"{started}\"");
     }
     xml.push_str(">\n");
-    for (_, error) in lost {
+    for (_, word, error) in lost {
         let _ = writeln!(
             xml,
             "    <testcase classname=\"{}\" name=\"connection\" time=\"0.000\">",
             escape(host)
         );
-        problem(xml, "error", "unreachable", error);
+        problem(xml, "error", word, error);
         xml.push_str("    </testcase>\n");
     }
     for task in tasks {

@@ -4,7 +4,7 @@ use crate::diff;
 use crate::paint::{Paint, Tone};
 use crate::summary::task_name;
 use crate::text::{count, cut, duration, names, neutral, neutral_line, pad, width};
-use mosip_prov_events::{Difference, Event, EventKind, Failure, TaskId, TaskStatus};
+use mosip_prov_events::{Difference, Event, EventKind, Failure, Moved, TaskId, TaskStatus};
 
 /// Hosts named in one line at most.
 const NAMES: usize = 12;
@@ -81,6 +81,7 @@ impl Lines {
                 lines.extend(self.failure_rest(host, error));
                 lines
             }
+            EventKind::HostRefused { host, error, moved } => self.refused(host, error, moved),
             EventKind::TaskStarted { task, action } => {
                 if !self.say_started {
                     return Vec::new();
@@ -221,6 +222,29 @@ impl Lines {
             .into_iter()
             .map(|line| format!("{}    {line}", self.host(host)))
             .collect()
+    }
+
+    /// A host that is left as it is, and task by task what was planned and what would be done now.
+    fn refused(&self, host: &str, error: &Failure, moved: &[Moved]) -> Vec<String> {
+        let mut lines = vec![self.whole_line(host, Tone::Bad, "refused", &first_line(&error.message))];
+        for task in moved {
+            lines.push(self.further(host, &task_name(&task.task)));
+            for (word, said, differences) in [
+                ("planned", &task.planned, &task.planned_differences),
+                ("now", &task.now, &task.differences),
+            ] {
+                lines.push(self.further(host, &format!("  {word}: {}", neutral_line(said))));
+                for difference in differences {
+                    let shown: Vec<String> = match self.diff {
+                        true => diff::render(difference, self.paint),
+                        false => vec![self.in_short(difference)],
+                    };
+                    lines.extend(shown.iter().map(|line| self.further(host, &format!("    {line}"))));
+                }
+            }
+        }
+        lines.extend(self.failure_rest(host, error));
+        lines
     }
 
     fn interrupted(&self, running: &[TaskId]) -> Vec<String> {

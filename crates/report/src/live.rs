@@ -96,7 +96,7 @@ impl Live {
                     .collect();
             }
             EventKind::HostConnected { host, .. } => self.show(host, "connected", lines),
-            EventKind::HostUnreachable { host, .. } => {
+            EventKind::HostUnreachable { host, .. } | EventKind::HostRefused { host, .. } => {
                 self.failed.insert(host.clone());
                 self.remove(host);
             }

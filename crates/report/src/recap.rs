@@ -28,12 +28,13 @@ struct Column {
     always: bool,
 }
 
-const COLUMNS: [Column; 7] = [
+const COLUMNS: [Column; 8] = [
     column("ok", Tone::Good, |c| c.ok, true),
     column("changed", Tone::Changed, |c| c.changed, true),
     column("failed", Tone::Bad, |c| c.failed, true),
     column("skipped", Tone::Skipped, |c| c.skipped, true),
     column("unreachable", Tone::Bad, |c| c.unreachable, true),
+    column("refused", Tone::Bad, |c| c.refused, false),
     column("unknown", Tone::Notice, |c| c.unknown, false),
     column("ignored", Tone::Notice, |c| c.ignored, false),
 ];
@@ -169,6 +170,8 @@ fn cell(labelled: bool, name: &str, value: &str) -> String {
 fn outcome(run: &Summary, host: &str, counts: &Counts) -> (&'static str, Tone) {
     if counts.unreachable > 0 {
         ("UNREACHABLE", Tone::Bad)
+    } else if counts.refused > 0 {
+        ("REFUSED", Tone::Bad)
     } else if counts.failed > 0 {
         ("FAILED", Tone::Bad)
     } else if run.was_interrupted(host) {
@@ -200,6 +203,9 @@ fn failures(run: &Summary, style: &RecapStyle<'_>) -> Vec<String> {
     }
     for (host, error) in &run.unreachable {
         lines.extend(failure(&neutral_line(host), "UNREACHABLE", Some(error), "", style));
+    }
+    for (host, error) in &run.refused {
+        lines.extend(failure(&neutral_line(host), "REFUSED", Some(error), "", style));
     }
     if !run.interrupted.is_empty() {
         lines.push(String::new());
@@ -260,6 +266,19 @@ fn next(run: &Summary, style: &RecapStyle<'_>) -> Vec<String> {
                 .into(),
         );
         lines.extend(style.same_command.map(|command| format!("  {command}")));
+    } else if !run.refused.is_empty() {
+        let others = match wrong.len() {
+            0 => String::new(),
+            some => format!(
+                " {} did not get to the end: correct what is named above.",
+                count(some, "other host")
+            ),
+        };
+        lines.push(format!(
+            "{} left as it was, since the plan does not fit any more.{others} Plan again:",
+            count(run.refused.len(), "host")
+        ));
+        lines.extend(style.apply_command.map(|command| format!("  {command}")));
     } else if !wrong.is_empty() {
         lines.push(format!(
             "{} did not get to the end. Correct what is named above, then run {} again:",

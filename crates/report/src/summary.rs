@@ -60,6 +60,8 @@ pub struct Summary {
     pub tasks: Vec<FinishedTask>,
     /// Hosts that were not reached or lost, and why.
     pub unreachable: Vec<(String, Failure)>,
+    /// Hosts that were left as they are, and why.
+    pub refused: Vec<(String, Failure)>,
     /// Warnings: host and sentence.
     pub warnings: Vec<(Option<String>, String)>,
     /// What was running when the operator interrupted and has not ended since.
@@ -115,6 +117,10 @@ impl Summary {
                 self.seen(host, event.time);
                 self.running.retain(|task| task.host != *host);
                 self.unreachable.push((host.clone(), error.clone()));
+            }
+            EventKind::HostRefused { host, error, moved: _ } => {
+                self.seen(host, event.time);
+                self.refused.push((host.clone(), error.clone()));
             }
             EventKind::TaskStarted { task, action: _ } => {
                 self.seen(&task.host, event.time);

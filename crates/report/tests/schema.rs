@@ -3,7 +3,7 @@
 mod common;
 
 use common::{at, changed, difference, ended, failed, failure, finished, play, started, task};
-use mosip_prov_events::{Counts, Event, EventKind, TaskId, TaskStatus};
+use mosip_prov_events::{Counts, Difference, Event, EventKind, Moved, TaskId, TaskStatus};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 
@@ -123,6 +123,28 @@ fn variants() -> Vec<(EventKind, EventKind)> {
             },
         ),
         (
+            EventKind::HostRefused {
+                host: "vm1".into(),
+                error: error.clone(),
+                moved: vec![Moved {
+                    task: all.clone(),
+                    planned: "nothing to do".into(),
+                    now: "change".into(),
+                    planned_differences: Vec::new(),
+                    differences: vec![Difference {
+                        what: "mode".into(),
+                        before: None,
+                        after: Some("0644".into()),
+                    }],
+                }],
+            },
+            EventKind::HostRefused {
+                host: "vm1".into(),
+                error: least.clone(),
+                moved: Vec::new(),
+            },
+        ),
+        (
             EventKind::TaskStarted {
                 task: all.clone(),
                 action: "a".into(),
@@ -175,6 +197,7 @@ fn name(kind: &EventKind) -> &'static str {
         EventKind::PlayStarted { .. } => "play_started",
         EventKind::HostConnected { .. } => "host_connected",
         EventKind::HostUnreachable { .. } => "host_unreachable",
+        EventKind::HostRefused { .. } => "host_refused",
         EventKind::TaskStarted { .. } => "task_started",
         EventKind::TaskOutput { .. } => "task_output",
         EventKind::TaskRetried { .. } => "task_retried",

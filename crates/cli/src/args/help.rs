@@ -35,8 +35,25 @@ Examples:
   mosip-prov plan deploy-nginx -i rancher.ini
   mosip-prov plan apt-upgrade --limit vm1 -v            also what stays as it is, and why
   mosip-prov plan deploy-nginx --exit-code || echo 'something would change, or is wrong'
+  mosip-prov plan deploy-nginx --out front.plan         keep it, to apply exactly that
 
 The hosts are connected to and asked, and nothing is changed. What cannot be known before it is done reads `unknown`.";
+
+/// Under `apply -h`.
+pub const APPLY: &str = "\
+Examples:
+  mosip-prov plan deploy-nginx -i rancher.ini --out front.plan
+  mosip-prov apply front.plan                           shows it, asks, and does it
+  mosip-prov apply front.plan --yes --events apply.jsonl
+  mosip-prov apply front.plan --max-age 72 -K
+
+All hosts are asked again first. Where one would decide otherwise than planned, nothing is changed on it, it is shown what is
+different, and the exit code is 2; the other hosts go on. Playbooks, inventory and selection are those of the plan.";
+
+/// Under `apply --help`: the exit codes too.
+pub fn apply_long() -> String {
+    format!("{APPLY}\n\n{}", super::EXIT_CODES)
+}
 
 /// Under `inventory`.
 pub const INVENTORY: &str = "\

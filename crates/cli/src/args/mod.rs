@@ -1,5 +1,6 @@
 //! The command line. Flags have the names and meanings they have with Ansible, because the operators' fingers know them.
 
+mod apply;
 mod certificates;
 mod deploy;
 mod dns;
@@ -14,6 +15,7 @@ mod terraform;
 mod verify;
 mod wireguard;
 
+pub use apply::ApplyArgs;
 pub use certificates::{
     AuthorityOptions, CertificatesArgs, CertificatesCommand, FrontName, HookKind, InstallArgs, RenewArgs, RequestArgs,
 };
@@ -73,6 +75,9 @@ pub enum Command {
     /// Show what a run would change, with differences; change nothing.
     #[command(after_help = help::PLAN)]
     Plan(Box<PlanArgs>),
+    /// Do exactly what a plan says that `plan --out` wrote; leave hosts as they are that have moved on since.
+    #[command(after_help = help::APPLY, after_long_help = help::apply_long())]
+    Apply(Box<ApplyArgs>),
     /// Look at the inventory: hosts, groups, variables.
     #[command(after_help = help::INVENTORY)]
     Inventory(InventoryArgs),
@@ -185,6 +190,9 @@ pub struct PlanArgs {
     /// End with exit code 3 when anything would change.
     #[arg(long)]
     pub exit_code: bool,
+    /// Write the plan to this file, for `apply` to do exactly that. It holds no secrets.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub out: Option<PathBuf>,
     #[command(flatten)]
     pub output: OutputOptions,
 }

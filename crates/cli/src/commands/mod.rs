@@ -1,5 +1,6 @@
 //! What each command does.
 
+pub mod apply;
 pub mod certificates;
 pub mod deploy;
 pub mod dns;

@@ -1,6 +1,6 @@
 //! `run` and `plan`: one path for both; a plan is a run in check mode.
 
-use super::{listing, stopped};
+use super::{apply, listing, stopped};
 use crate::args::{OutputOptions, PlanArgs, RunArgs, What};
 use crate::diagnostics;
 use crate::exit::Exit;
@@ -11,11 +11,13 @@ use crate::session::{self, Mode, Stop};
 use crate::show::{self, Show, Showing};
 use crate::signals::Signals;
 use mosip_prov::inventory::diagnostic::Diagnostic;
+use mosip_prov::plans::Plan;
 use mosip_prov::rancher::Importing;
-use mosip_prov::{CancelHandle, Ready, RunReport};
+use mosip_prov::{CancelHandle, InputErrors, Ready, RunReport};
 use mosip_prov_report::text::neutral_line;
 use std::cell::RefCell;
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 /// `run`.
@@ -34,31 +36,71 @@ pub fn run(args: &RunArgs, look: &Look) -> Exit {
 
 /// `plan`.
 pub fn plan(args: &PlanArgs, look: &Look) -> Exit {
-    go(
-        &args.what,
-        &args.output,
-        Mode::Check,
-        true,
-        "plan",
-        args.exit_code,
-        look,
-    )
+    match &args.out {
+        Some(file) => keep(args, file, look),
+        None => go(
+            &args.what,
+            &args.output,
+            Mode::Check,
+            true,
+            "plan",
+            args.exit_code,
+            look,
+        ),
+    }
+}
+
+/// `plan --out`.
+fn keep(args: &PlanArgs, file: &Path, look: &Look) -> Exit {
+    let what = &args.what;
+    if let Err(error) = Plan::try_path(file) {
+        return stopped(&InputErrors::from(error).into(), look);
+    }
+    let (ready, warnings) = match ready(what, Mode::Plan, look) {
+        Ok(found) => found,
+        Err(exit) => return exit,
+    };
+    let ready = match ready.recording() {
+        Ok(ready) => ready,
+        Err(errors) => return stopped(&errors.into(), look),
+    };
+    let showing = Showing {
+        diff: true,
+        command: Some(repeat::command("plan", what, None)),
+        same_command: Some(repeat::command("plan", what, what.selection.limit.as_deref())),
+        apply_command: Some(repeat::apply_command(file, what)),
+    };
+    let write = |ready: &Ready, report: &RunReport| {
+        let Some(plan) = ready.plan(report) else {
+            complain("no plan was written: nothing was planned to its end");
+            return None;
+        };
+        if let Err(error) = plan.write(file) {
+            complain(&format!("error: no plan was written: {error}; {}", error.help()));
+            return Some(Exit::Failed);
+        }
+        complain(&format!("plan written to {}: {}", file.display(), apply::tally(&plan)));
+        None
+    };
+    carry_out_then((ready, warnings), showing, &args.output, args.exit_code, look, write)
+}
+
+/// Reads and checks everything for playbooks by name; Rancher is asked where they need it.
+fn ready(what: &What, mode: Mode, look: &Look) -> Result<(Ready, Vec<Diagnostic>), Exit> {
+    let (importing, mut warnings) = session::prepare_importing(what, mode).map_err(|stop| stopped(&stop, look))?;
+    let ready = match importing {
+        Importing::Ready(ready) => *ready,
+        Importing::Ask(ask) => super::rancher::ask_first(&ask, look)?,
+    };
+    warnings.extend(ready.warnings().iter().cloned());
+    Ok((ready.with_prompt(Arc::new(Passphrases)), warnings))
 }
 
 fn go(what: &What, output: &OutputOptions, mode: Mode, diff: bool, verb: &str, exit_code: bool, look: &Look) -> Exit {
-    let (importing, mut warnings) = match session::prepare_importing(what, mode) {
-        Ok(found) => found,
-        Err(stop) => return stopped(&stop, look),
+    let prepared = match ready(what, mode, look) {
+        Ok(prepared) => prepared,
+        Err(exit) => return exit,
     };
-    let ready = match importing {
-        Importing::Ready(ready) => *ready,
-        Importing::Ask(ask) => match super::rancher::ask_first(&ask, look) {
-            Ok(ready) => ready,
-            Err(exit) => return exit,
-        },
-    };
-    warnings.extend(ready.warnings().iter().cloned());
-    let prepared = (ready.with_prompt(Arc::new(Passphrases)), warnings);
     let showing = Showing {
         diff,
         command: Some(repeat::command(verb, what, None)),
@@ -70,11 +112,23 @@ fn go(what: &What, output: &OutputOptions, mode: Mode, diff: bool, verb: &str, e
 
 /// Runs what is ready, and shows it.
 pub fn carry_out(
+    prepared: (Ready, Vec<Diagnostic>),
+    showing: Showing,
+    output: &OutputOptions,
+    exit_code: bool,
+    look: &Look,
+) -> Exit {
+    carry_out_then(prepared, showing, output, exit_code, look, |_, _| None)
+}
+
+/// The same, doing `then` with what came of it; what it returns counts in place of the run's own ending.
+pub fn carry_out_then(
     (ready, warnings): (Ready, Vec<Diagnostic>),
     showing: Showing,
     output: &OutputOptions,
     exit_code: bool,
     look: &Look,
+    then: impl FnOnce(&Ready, &RunReport) -> Option<Exit>,
 ) -> Exit {
     let renderers = match show::renderers(output, showing, look) {
         Ok(renderers) => renderers,
@@ -105,7 +159,7 @@ pub fn carry_out(
             complain(&format!("warning: {error}"));
         }
     }
-    Exit::of_run(report.outcome(), exit_code && report.has_changes())
+    then(&ready, &report).unwrap_or_else(|| Exit::of_run(report.outcome(), exit_code && report.has_changes()))
 }
 
 /// Every host is a connection; the usual soft limit of 1024 files is too few for a large fleet. Where it cannot be raised

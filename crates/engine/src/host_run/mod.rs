@@ -4,13 +4,16 @@ mod batch;
 mod consult;
 mod decide;
 mod enter;
+mod look;
 mod once;
+mod record;
 mod rollback;
 mod solo;
 mod tell;
 
 use crate::clock::{Clocks, Spent};
 use crate::compose::Composed;
+use crate::binding::Recorder;
 use crate::decision::Change;
 use crate::emit::Emitter;
 use crate::fleet::Fleet;
@@ -33,7 +36,7 @@ use std::time::{Duration, Instant};
 
 /// What all hosts of a run share.
 pub(crate) struct Shared {
-    pub fleet: Fleet,
+    pub fleet: Arc<Fleet>,
     pub emitter: Emitter,
     pub gate: Gate,
     pub cancel: CancelHandle,
@@ -55,6 +58,8 @@ pub(crate) struct Shared {
     pub known: Mutex<BTreeMap<Arc<str>, (u64, Memory)>>,
     /// Where the time goes.
     pub clocks: Clocks,
+    /// Keeps what is decided, if it is to be kept.
+    pub recorder: Option<Arc<Recorder>>,
     /// What is being carried out where, for the operator who interrupts.
     pub running: Mutex<BTreeMap<String, TaskId>>,
 }
@@ -64,6 +69,12 @@ impl Shared {
     /// Returns how many changes there have been.
     pub(crate) fn count_change(&self) -> u64 {
         self.changes.fetch_add(1, Ordering::AcqRel) + 1
+    }
+
+    /// Hands over what was found out about a host before its first play.
+    pub(crate) fn set_known(&self, host: &Arc<str>, memory: Memory) {
+        let changes = self.changes.load(Ordering::Acquire);
+        self.known().insert(host.clone(), (changes, memory));
     }
 
     fn known(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, (u64, Memory)>> {
@@ -166,26 +177,35 @@ impl<'r> HostRun<'r> {
         }
     }
 
+    /// Its tasks in this play, in order.
+    fn positions(&self) -> Vec<Position<'r>> {
+        let roles = self.part.roles.iter().enumerate();
+        let tasks = roles.flat_map(|(role, r)| {
+            r.tasks.iter().map(move |task| Position {
+                role,
+                task,
+                handler: false,
+            })
+        });
+        tasks.collect()
+    }
+
     /// Does all of the host's tasks in this play.
     pub async fn run(mut self) -> End {
         let began = Instant::now();
-        let all: Vec<Position<'r>> = self
-            .part
-            .roles
-            .iter()
-            .enumerate()
-            .flat_map(|(role, r)| {
-                r.tasks.iter().map(move |task| Position {
-                    role,
-                    task,
-                    handler: false,
-                })
-            })
-            .collect();
+        let all = self.positions();
+        if let Some(recorder) = &self.shared.recorder {
+            recorder.entered(&self.name, self.play.name_in_run());
+        }
         let end = match self.all_roles(&all).await {
             Ok(()) => End::Complete,
             Err(end) => end,
         };
+        if end != End::Complete
+            && let Some(recorder) = &self.shared.recorder
+        {
+            recorder.cut_off(&self.name, end == End::Unreachable);
+        }
         if end != End::Complete
             && let Some(undone) = self.first_undone()
         {
@@ -374,11 +394,12 @@ impl<'r> HostRun<'r> {
         }
         let place = self.place(task);
         let began = Instant::now();
-        if task.run_once {
+        // Where decisions are kept, each host is asked for its own: which of them will do the task is not known before.
+        if task.run_once && self.shared.recorder.is_none() {
             self.flush().await?;
             return self.once(position, id, place, ahead, began).await;
         }
-        if needs_solitude(task) {
+        if needs_solitude(task) || task.run_once {
             self.flush().await?;
             return self.solo(position, id, place, ahead, began).await;
         }
@@ -388,7 +409,9 @@ impl<'r> HostRun<'r> {
             self.flush().await?;
             self.learn(position, &id, &place, ahead).await?;
         }
-        match self.decide_locked(position, &id, &place, ahead).await? {
+        let decided = self.decide_locked(position, &id, &place, ahead).await?;
+        self.record(position, &place, &decided);
+        match decided {
             Decided::Settled(status, reason) => {
                 let (status, reason) = self.adopt(task, &id, status, reason);
                 self.note(&id, status);

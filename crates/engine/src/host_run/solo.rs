@@ -31,7 +31,11 @@ impl<'r> HostRun<'r> {
         let mut attempt = 1;
         loop {
             self.learn(position, &id, &place, ahead).await?;
-            let failure = match self.decide_locked(position, &id, &place, ahead).await? {
+            let decided = self.decide_locked(position, &id, &place, ahead).await?;
+            if attempt == attempts || !matches!(decided, Decided::Failed(_)) {
+                self.record(position, &place, &decided);
+            }
+            let failure = match decided {
                 Decided::Settled(status, reason) => {
                     let (status, reason) = self.adopt(task, &id, status, reason);
                     self.note(&id, status);

@@ -82,6 +82,9 @@ impl HostRun<'_> {
                 summary: error.as_ref().map_or_else(|| sanitize(&reason), |e| e.message.clone()),
             });
         }
+        if let (Some(recorder), Some(error), false) = (&self.shared.recorder, &error, ignored) {
+            recorder.failed(&self.name, &error.message);
+        }
         let differences = match change {
             Some((task, change)) if !task.no_log => change.differences.iter().map(shown).collect(),
             _ => Vec::new(),

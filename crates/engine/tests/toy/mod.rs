@@ -1,6 +1,7 @@
 //! Small resources, and a fleet of local shells, each with a folder of its own.
 
 use async_trait::async_trait;
+use mosip_prov_engine::binding::{Binding, BoundHost, Decisions, Key, Recorder};
 use mosip_prov_engine::events::{Event, EventKind};
 use mosip_prov_engine::inventory::diagnostic::Diagnostics;
 use mosip_prov_engine::inventory::{Inventory, LoadOptions, load};
@@ -14,6 +15,7 @@ use mosip_prov_transport::error::{ConnectError, ErrorKind};
 use mosip_prov_transport::{
     Connector, ExchangeStats, Host, Identity, LocalHost, OutputLine, Permit, Request, Response, Target, TransportError,
 };
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -814,12 +816,58 @@ impl Bench {
         self.go(&prepared, options, cancel, handler).await
     }
 
+    /// What is decided, with nothing done.
+    pub async fn plan(&self, book: &Playbook) -> BTreeMap<String, Decisions> {
+        let options = RunOptions {
+            check: true,
+            ..RunOptions::default()
+        };
+        let prepared = self.fleet.prepare(book, &options).unwrap_or_else(|e| panic!("{e:?}"));
+        let recorder = Arc::new(Recorder::new(Key::new([7; 32])));
+        let past = if self.journal { self.past() } else { Past::default() };
+        let tuned = |engine: Engine| engine.with_recorder(recorder.clone(), past);
+        self.go_tuned(&prepared, options, &CancelHandle::new(), |_| {}, tuned)
+            .await;
+        recorder.decisions()
+    }
+
+    /// Does what was planned, or leaves hosts as they are.
+    pub async fn apply(&self, book: &Playbook, planned: &BTreeMap<String, Decisions>) -> RunReport {
+        let options = RunOptions::default();
+        let prepared = self.fleet.prepare(book, &options).unwrap_or_else(|e| panic!("{e:?}"));
+        let hosts = planned.iter().map(|(host, decisions)| {
+            let bound = match decisions.cut_off {
+                true => BoundHost::NotPlanned("it failed".into()),
+                false => BoundHost::Planned(decisions.tasks.clone()),
+            };
+            (host.clone(), bound)
+        });
+        let binding = Arc::new(Binding {
+            key: Key::new([7; 32]),
+            hosts: hosts.collect(),
+        });
+        let tuned = |engine: Engine| engine.with_binding(binding);
+        self.go_tuned(&prepared, options, &CancelHandle::new(), |_| {}, tuned)
+            .await
+    }
+
     async fn go(
         &self,
         prepared: &Prepared,
         options: RunOptions,
         cancel: &CancelHandle,
+        handler: impl FnMut(&Event),
+    ) -> RunReport {
+        self.go_tuned(prepared, options, cancel, handler, |engine| engine).await
+    }
+
+    async fn go_tuned(
+        &self,
+        prepared: &Prepared,
+        options: RunOptions,
+        cancel: &CancelHandle,
         mut handler: impl FnMut(&Event),
+        tuned: impl FnOnce(Engine) -> Engine,
     ) -> RunReport {
         let connector = Arc::new(Locals {
             late: self.late.clone(),
@@ -834,7 +882,7 @@ impl Bench {
             let past = self.past();
             engine = engine.with_journal(Arc::new(Journal::begin(self.root.path()).expect("begins")), past);
         }
-        let report = engine
+        let report = tuned(engine)
             .run(
                 prepared,
                 |event| {
