@@ -8,6 +8,7 @@ pub mod apart;
 pub mod certificates;
 pub mod cluster;
 pub mod curl;
+pub mod faults;
 pub mod nameserver;
 pub mod pebble;
 pub mod picture;

@@ -27,6 +27,31 @@ pub const MANY: usize = 200;
 
 struct Steps(&'static str, fn() -> RoleTasks);
 
+/// A role whose tasks are there already.
+struct Made(String, RoleTasks);
+
+impl Role for Made {
+    fn name(&self) -> &str {
+        &self.0
+    }
+
+    fn summary(&self) -> &str {
+        "steps that meet faults"
+    }
+
+    fn tasks(&self, _cx: &RoleContext<'_>, _problems: &mut Diagnostics) -> RoleTasks {
+        self.1.clone()
+    }
+}
+
+fn made(name: &str, tasks: RoleTasks) -> Option<PlaybookDefinition> {
+    let mut playbook = PlaybookDefinition::new(name, "a playbook of the tests' own");
+    playbook
+        .plays
+        .push(Play::new(name, "physical_vms").role(Made(name.to_owned(), tasks)));
+    Some(playbook)
+}
+
 impl Role for Steps {
     fn name(&self) -> &str {
         self.0
@@ -53,7 +78,7 @@ pub fn find(name: &str) -> Option<PlaybookDefinition> {
         "many" => many,
         "service" => service,
         "three" => three,
-        _ => return None,
+        _ => return made(name, crate::faults::steps::find(name)?),
     };
     let mut playbook = PlaybookDefinition::new(name, "a playbook of the tests' own");
     // The name lives as long as the process, which runs one playbook.
@@ -280,8 +305,16 @@ impl Controller {
         Self::new(testbed, Program::Small)
     }
 
+    /// One that runs the playbooks of [`find`], with all that it writes below `place`.
+    pub fn small_in(testbed: &Testbed, place: &Path) -> Self {
+        Self::at(testbed, Program::Small, tempfile::tempdir_in(place).expect("a folder"))
+    }
+
     fn new(testbed: &Testbed, program: Program) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
+        Self::at(testbed, program, tempfile::tempdir().expect("a folder"))
+    }
+
+    fn at(testbed: &Testbed, program: Program, folder: TempDir) -> Self {
         let inventory = testbed.copy_inventory(folder.path());
         // Journals of other runs are no part of the copy.
         let _ = std::fs::remove_dir_all(folder.path().join("inventory/.mosip-prov"));

@@ -3,6 +3,7 @@
 mod bench;
 mod ci;
 mod demo;
+mod faults;
 mod oracle;
 mod packages;
 mod release;
@@ -47,6 +48,15 @@ enum Chore {
         #[arg(long)]
         release: bool,
     },
+    /// Every fault against every kind of step, judged against an undisturbed run (needs root)
+    Faults {
+        /// Only this fault, this step, or this FAULT/STEP; may be given again
+        #[arg(long, value_name = "NAME")]
+        only: Vec<String>,
+        /// Name the cases and run none
+        #[arg(long)]
+        list: bool,
+    },
     /// Measure how much time we add to what we drive
     #[command(subcommand)]
     Bench(bench::Subject),
@@ -61,6 +71,7 @@ fn main() -> ExitCode {
         Chore::Test { no_hosts } => test::main(no_hosts),
         Chore::Ci { no_hosts } => ci::main(no_hosts),
         Chore::Demo { release } => demo::main(release),
+        Chore::Faults { only, list } => faults::main(&only, list),
         Chore::Bench(subject) => bench::main(subject),
         Chore::Release => release::main(),
     };

@@ -113,6 +113,14 @@ pub fn main(without_hosts: bool) -> Result<()> {
     for name in &skipped {
         println!("skipped: {name}");
     }
+    if ground.hosts && broken.is_empty() {
+        let left_out = crate::faults::left_out()?;
+        println!(
+            "left to `cargo xtask faults`: {} cases of its matrix: {}",
+            left_out.len(),
+            left_out.join(" ")
+        );
+    }
     for words in &broken {
         println!("did not run to its end: cargo {words}");
     }
@@ -164,6 +172,7 @@ fn prepare(without_hosts: bool) -> Result<Ground> {
         testbed::main(testbed::Action::Up)?;
         crate::packages::ensure_without_service(&NAMESERVER, "named")?;
         crate::packages::ensure(&AUTHORITY)?;
+        crate::faults::ensure_clock()?;
         true
     };
     let oracle = match oracle::ensure() {

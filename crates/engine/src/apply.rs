@@ -69,7 +69,7 @@ impl Applier<'_> {
                 let rendered = match step {
                     Step::Shell(shell) => {
                         timeout += shell.timeout.unwrap_or_default();
-                        render_step::shell(shell)
+                        render_step::bounded_shell(shell)
                     }
                     Step::WriteFiles(write) => {
                         let sources: Vec<_> = write

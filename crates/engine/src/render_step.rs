@@ -30,21 +30,41 @@ pub(crate) enum ContentSource<'a> {
     Uploaded(&'a str),
 }
 
-/// `script` so that it reads exactly `payload`.
+/// How much of a step's output is kept: its end, where errors are. The shell that carries it out holds it in memory.
+const OUTPUT_KEPT: usize = 256 * 1024;
+
+/// The step's script so that it reads exactly its payload.
 pub(crate) fn shell(step: &Shell) -> Rendered {
+    reading(step, &step.script)
+}
+
+/// As [`shell`], keeping of the output only its end.
+pub(crate) fn bounded_shell(step: &Shell) -> Rendered {
+    reading(step, &bounded(&step.script))
+}
+
+fn reading(step: &Shell, script: &str) -> Rendered {
     let payload = step.payload.bytes().clone();
     let fragment = if payload.is_empty() {
-        format!("(\n{}\n) </dev/null", step.script)
+        format!("(\n{script}\n) </dev/null")
     } else {
         // head reads no byte more than it is told, so what follows in the payload stays for the next step.
         // What the script leaves unread is read all the same, so that the next step finds its own.
         format!(
-            "head -c {} | (\n(\n{}\n)\ns=$?\ncat >/dev/null\nexit $s\n)",
+            "head -c {} | (\n(\n{script}\n)\ns=$?\ncat >/dev/null\nexit $s\n)",
             payload.len(),
-            step.script
         )
     };
     Rendered { fragment, payload }
+}
+
+/// `script` with its own status, and of both its outputs, joined, the end.
+fn bounded(script: &str) -> String {
+    format!(
+        "exec 3>&1
+s=$({{ {{ (\n{script}\n) 2>&1 3>&- 4>&-; echo $? >&4; }} | tail -c {OUTPUT_KEPT} >&3 4>&-; }} 4>&1)
+exit \"${{s:-1}}\""
+    )
 }
 
 /// Puts the files of `step` into place; `sources` in the order of its files. Predecessors are kept for the role
@@ -305,6 +325,25 @@ mod tests {
             payload: [first.payload, second.payload].concat().into(),
         };
         assert_eq!(run(&both).1, "BBBB");
+    }
+
+    #[test]
+    fn a_bounded_step_has_its_own_status_and_the_end_of_its_output() {
+        for (script, payload, expected) in [
+            ("head -c 3000000 /dev/zero; echo end; exit 7", "", 7),
+            ("cat; echo end >&2", "abc", 0),
+            ("exit 0", "", 0),
+        ] {
+            let rendered = bounded_shell(&Shell::new("", script).reading(Content::public(payload)));
+            let joined = Rendered {
+                fragment: format!("(\n{}\n) >&2", rendered.fragment),
+                payload: rendered.payload,
+            };
+            let (status, output) = run(&joined);
+            assert_eq!(status, expected);
+            assert!(output.len() <= OUTPUT_KEPT, "{}", output.len());
+            assert!(output.is_empty() || output.ends_with("end\n"));
+        }
     }
 
     #[test]

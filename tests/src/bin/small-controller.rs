@@ -38,8 +38,14 @@ fn main() -> ExitCode {
     let handler = |event: &mosip_prov::events::Event| {
         let mut line = serde_json::to_string(event).expect("JSON");
         line.push('\n');
-        if let Some(file) = &mut events {
-            file.write_all(line.as_bytes()).expect("written");
+        if let mosip_prov::events::EventKind::Warning { message, .. } = &event.kind {
+            eprintln!("warning: {message}");
+        }
+        if let Some(file) = &mut events
+            && let Err(error) = file.write_all(line.as_bytes())
+        {
+            // As the program does: it is said, and the run goes on.
+            eprintln!("the events cannot be written: {error}");
         }
     };
     let report = tokio::runtime::Runtime::new().expect("a runtime").block_on(async {
@@ -55,10 +61,15 @@ fn main() -> ExitCode {
         }
     });
     for (name, host) in &report.hosts {
+        if let Some(failure) = &host.unreachable {
+            println!("{name}  unreachable: {}", failure.message);
+        }
         for task in &host.tasks {
             println!("{name}  {:?}  {}  {}", task.status, task.id.task, task.reason);
             if let Some(error) = &task.error {
+                let more = [&error.detail, &error.help].into_iter().flatten();
                 println!("{name}  {}", error.message);
+                more.for_each(|text| println!("{name}  {text}"));
             }
         }
     }

@@ -3,12 +3,12 @@
 use super::{End, HostRun, censored, plain_failure};
 use crate::apply::Applier;
 use crate::decision::Change;
-use crate::journal::Record;
+use crate::journal::{JournalError, Record};
 use crate::memory::Place;
 use crate::question::Question;
 use crate::step::Step;
 use crate::task::Task;
-use mosip_prov_events::{TaskId, TaskStatus};
+use mosip_prov_events::{Failure, TaskId, TaskStatus};
 use std::time::Instant;
 
 /// A task that is decided and not reported yet.
@@ -123,7 +123,11 @@ impl HostRun<'_> {
         let host = self.host(&fallback, &place.0).await?;
         if let Some(journal) = shared.journal.as_deref() {
             let play = self.play.key();
-            journal.promise_all(batch.iter().filter_map(|item| item.intent(&play)));
+            if let Err(error) = journal.promise_all(batch.iter().filter_map(|item| item.intent(&play))) {
+                let item = batch.iter().find(|item| item.id == fallback).unwrap_or(&batch[0]);
+                self.withdraw(&batch, item, false);
+                return Err(self.task_failed(&fallback, unwritten(&error), Instant::now()));
+            }
         }
         let keep_for = self.keep_for();
         let results = {
@@ -242,6 +246,17 @@ impl HostRun<'_> {
         for name in &dropped {
             self.settle(name);
         }
+    }
+}
+
+/// A change that was not begun because it could not be written down.
+pub(super) fn unwritten(error: &JournalError) -> Failure {
+    Failure {
+        help: Some(
+            "nothing further was begun, so that no handler that is owed gets lost: make space there, then run again"
+                .into(),
+        ),
+        ..plain_failure(error.to_string())
     }
 }
 

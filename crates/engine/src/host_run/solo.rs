@@ -1,6 +1,6 @@
 //! Tasks that are carried out on their own: long ones, those that are tried again, those on another machine.
 
-use super::batch::replaced_by;
+use super::batch::{replaced_by, unwritten};
 use super::{Decided, End, HostRun, Position, censored};
 use crate::apply::{Applier, ApplyError};
 use crate::decision::Change;
@@ -105,13 +105,18 @@ impl<'r> HostRun<'r> {
                 self.started(id, &change.summary);
                 self.enter_for_change(id, place).await?;
                 let host = self.host(id, &place.0).await?;
-                self.promise(Record::Intent {
+                let intent = Record::Intent {
                     host: id.host.clone(),
                     play: self.play.key(),
                     role: id.role.clone(),
                     task: id.task.clone(),
                     notify: task.notify.iter().map(ToString::to_string).collect(),
-                });
+                };
+                if let Some(journal) = shared.journal.as_deref()
+                    && let Err(error) = journal.promise_all([intent])
+                {
+                    return Err(self.task_failed(id, unwritten(&error), began));
+                }
                 let keep_for = self.keep_for().filter(|_| place.0 == self.name);
                 let result = {
                     let link = self.link(host.as_ref(), place);

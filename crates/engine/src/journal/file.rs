@@ -7,6 +7,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Mutex, PoisonError};
 
 /// Why the journal cannot be used.
@@ -48,8 +50,10 @@ pub struct Journal {
     path: PathBuf,
     run: String,
     file: Mutex<File>,
-    /// The first write that failed; the run goes on, and its end says so.
+    /// The first write that failed, for the run's end to say so.
     failed: Mutex<Option<io::Error>>,
+    /// The last write failed and may have left a part of its line.
+    torn: AtomicBool,
 }
 
 impl Journal {
@@ -130,6 +134,7 @@ impl Journal {
             run,
             file: Mutex::new(file),
             failed: Mutex::default(),
+            torn: AtomicBool::new(false),
         })
     }
 
@@ -140,33 +145,44 @@ impl Journal {
 
     /// Appends a line.
     pub fn note(&self, record: Record) {
-        self.write(record, false);
+        // The run's end says what could not be written.
+        let _ = self.write(record, false);
     }
 
     /// Appends a line and returns when it is on the disk.
     pub fn promise(&self, record: Record) {
-        self.write(record, true);
+        // The run's end says what could not be written.
+        let _ = self.write(record, true);
     }
 
     /// Appends lines and returns when all are on the disk.
-    pub fn promise_all(&self, records: impl IntoIterator<Item = Record>) {
+    ///
+    /// # Errors
+    /// They are not: what they promise must not be begun.
+    pub fn promise_all(&self, records: impl IntoIterator<Item = Record>) -> Result<(), JournalError> {
         let mut records = records.into_iter().peekable();
         while let Some(record) = records.next() {
-            self.write(record, records.peek().is_none());
+            self.write(record, records.peek().is_none())
+                .map_err(|source| self.error(source))?;
         }
+        Ok(())
     }
 
     /// The first write that failed, if any did.
     pub fn failure(&self) -> Option<JournalError> {
         let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
-        failed.take().map(|source| JournalError::Io {
+        failed.take().map(|source| self.error(source))
+    }
+
+    fn error(&self, source: io::Error) -> JournalError {
+        JournalError::Io {
             path: self.path.clone(),
             doing: "written",
             source,
-        })
+        }
     }
 
-    fn write(&self, record: Record, sync: bool) {
+    fn write(&self, record: Record, sync: bool) -> Result<(), io::Error> {
         let entry = Entry {
             v: VERSION,
             time: Timestamp::now(),
@@ -177,16 +193,26 @@ impl Journal {
             .map_err(io::Error::from)
             .and_then(|mut line| {
                 line.push(b'\n');
+                if self.torn.load(Relaxed) {
+                    // Ours begins on a line of its own.
+                    line.insert(0, b'\n');
+                }
                 let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
                 file.write_all(&line)?;
                 if sync { file.sync_data() } else { Ok(()) }
             });
-        if let Err(error) = result {
+        self.torn.store(result.is_err(), Relaxed);
+        result.map_err(|error| {
+            let same = match error.raw_os_error() {
+                Some(code) => io::Error::from_raw_os_error(code),
+                None => error.kind().into(),
+            };
             self.failed
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .get_or_insert(error);
-        }
+            same
+        })
     }
 }
 
@@ -277,6 +303,23 @@ mod tests {
                 "cut {cut}"
             );
         }
+    }
+
+    /// What a full disk does to a line: a part of it is there, and the next one comes when there is space again.
+    #[test]
+    fn a_line_that_could_not_be_written_whole_costs_only_itself() {
+        let folder = tempfile::tempdir().expect("tempdir");
+        let journal = Journal::begin(folder.path()).expect("begins");
+        journal.note(ended("ok"));
+        let path = Journal::path_in(folder.path());
+        let mut text = fs::read(&path).expect("there");
+        let half = text[..text.len() / 2].to_owned();
+        text.extend(half);
+        fs::write(&path, &text).expect("written");
+        journal.torn.store(true, Relaxed);
+        journal.note(ended("failed"));
+        journal.note(ended("ok"));
+        assert_eq!(Journal::read(folder.path()).expect("readable").len(), 3);
     }
 
     #[test]

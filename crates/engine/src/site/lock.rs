@@ -143,7 +143,7 @@ done
 else word=busy; fi
 if [ $word != busy ]; then
 umask 077
-printf '%s\\n%s\\n' \"$up\" \"$me\" >\"$b/lock.new\" && mv -f \"$b/lock.new\" \"$b/lock\" || exit
+printf '%s\\n%s\\n' \"$up\" \"$me\" | cat >\"$b/lock.new\" && mv -f \"$b/lock.new\" \"$b/lock\" || exit
 fi
 printf 'lock %s %s %s\\n' \"$word\" \"$age\" \"$who\"
 [ $word != busy ] || exit 94

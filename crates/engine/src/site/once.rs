@@ -31,13 +31,15 @@ else
 {guard}umask 077
 mkdir -p \"$b/applied\" && mkdir \"$r\" || exit
 umask 022
+# The room for the status is taken before anything is done. Where there is none, cat says why.
+{{ echo 255 >\"$r/status.new\"; }} 2>/dev/null || echo 255 | cat >\"$r/status.new\" || {{ echo \"cannot write to $b\" >&2; rm -rf \"$r\"; exit 1; }}
 (
 trap '' HUP
 sh -c 'echo $PPID' >\"$r/pid.new\" && mv \"$r/pid.new\" \"$r/pid\"
 (
 {script}
 ) >\"$r/out\" 2>\"$r/err\"
-echo $? >\"$r/status.new\"
+echo $? 1<>\"$r/status.new\"
 mv \"$r/status.new\" \"$r/status\"
 )
 {alive}fi

@@ -8,6 +8,9 @@ use crate::shell::quote;
 
 pub(crate) const FOLDER: &str = "/var/lib/mosip-prov/undo";
 
+/// Ends the script when the folder `$u` cannot be written. The shell's own words would not say why: `cat` has said it.
+const NO_ROOM: &str = "{ echo \"cannot write to $u\" >&2; rm -rf $u/.new; exit 1; }";
+
 /// Keeps the present state of `path` for `role`, unless an older one is kept: the oldest is the one that worked.
 pub(crate) fn keep(role: &str, path: &str) -> String {
     let folder = format!("{FOLDER}/{}", component(role));
@@ -17,8 +20,8 @@ pub(crate) fn keep(role: &str, path: &str) -> String {
         "u={folder}
 if ! [ -d $u/{name} ]; then
 rm -rf $u/.new
-(umask 077; mkdir -p $u/.new) && printf '%s' {path} >$u/.new/path || exit
-if [ -e {path} ] || [ -L {path} ]; then cp -a -- {path} $u/.new/old || exit; fi
+(umask 077; mkdir -p $u/.new) && printf '%s' {path} | cat >$u/.new/path || {NO_ROOM}
+if [ -e {path} ] || [ -L {path} ]; then cp -a -- {path} $u/.new/old || {NO_ROOM}; fi
 mv $u/.new $u/{name} || exit
 fi
 "

@@ -6,11 +6,36 @@ use crate::shell::quote;
 
 /// Runs the script of the folder `$1`. It lies in a file, since the service manager replaces `$` in the words of a command
 /// (systemd.service(5), "Command lines").
+///
+/// Of its output the first 8192 reads of up to 1 KiB are kept, and of the rest the last MiB: the folder is in memory, and whoever prints without
+/// end must not fill it. What is left out is read all the same, so that nobody is stopped by a pipe that is full or gone.
+/// `dd` and not `head`, which holds back what it has read until it is much. The room for the status is taken at the beginning, so that it can be written when there is none any more.
 const WORK: &str = r#"trap "" HUP TERM
 echo $$ >"$1/pid.new"
 mv "$1/pid.new" "$1/pid"
-sh "$1/script" <"$1/input" >>"$1/out" 2>&1
-echo $? >"$1/status.new"
+echo 255 >"$1/status.new"
+mkfifo -m 0600 "$1/pipe"
+(
+trap "" INT
+dd bs=1024 count=8192
+l=0
+while head -c 524288 >"$1/new" && [ -s "$1/new" ]; do
+if [ -e "$1/last" ]; then
+if [ -e "$1/before" ]; then l=$((l + 1)); fi
+mv "$1/last" "$1/before"
+fi
+mv "$1/new" "$1/last"
+done
+cat >/dev/null
+if [ $l -gt 0 ]; then printf '\n[%s KiB of output left out]\n' $((l * 512)); fi
+cat "$1/before" "$1/last"
+: >"$1/drained"
+) <"$1/pipe" >>"$1/out" 2>/dev/null &
+sh "$1/script" <"$1/input" >"$1/pipe" 2>&1
+s=$?
+i=0
+while ! [ -e "$1/drained" ] && [ $((i += 1)) -le 200 ]; do sleep 0.02; done
+echo $s 1<>"$1/status.new"
 mv "$1/status.new" "$1/status"
 "#;
 
@@ -195,6 +220,46 @@ mod tests {
         assert!(
             !command.contains("$$") && !command.contains("$?") && !command.contains('\''),
             "{command}"
+        );
+    }
+
+    #[test]
+    fn output_without_end_is_bounded_and_its_end_is_kept() {
+        let shell = Shell::new();
+        let work = begin(
+            &shell,
+            "u1",
+            "echo first; head -c 30000000 /dev/zero | tr '\\000' x; echo; echo last; exit 3",
+            b"",
+        );
+        let out = work.wait_with_output().expect("ends");
+        assert_eq!(
+            outcome(&String::from_utf8_lossy(&out.stderr)),
+            Some(Followed::Status(3))
+        );
+        let text = String::from_utf8_lossy(&out.stdout);
+        assert!(out.stdout.len() < 10 << 20, "{} bytes", out.stdout.len());
+        assert!(text.starts_with("first\n") && text.ends_with("x\nlast\n"));
+        assert!(text.contains(" KiB of output left out]"));
+    }
+
+    #[test]
+    fn a_child_that_keeps_the_output_does_not_keep_the_status() {
+        let shell = Shell::new();
+        let work = begin(&shell, "u1", "sleep 60 & echo $!; exit 4", b"");
+        let out = work.wait_with_output().expect("ends");
+        let text = String::from_utf8_lossy(&out.stdout);
+        let child = text.trim();
+        assert!(
+            std::process::Command::new("kill")
+                .arg(child)
+                .status()
+                .is_ok_and(|s| s.success()),
+            "it goes on: {text}"
+        );
+        assert_eq!(
+            outcome(&String::from_utf8_lossy(&out.stderr)),
+            Some(Followed::Status(4))
         );
     }
 

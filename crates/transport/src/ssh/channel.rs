@@ -2,15 +2,19 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 
 use async_trait::async_trait;
 use russh::ChannelMsg;
 use russh::client::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
+use super::Shared;
 use super::handshake::Verifier;
 use crate::error::ErrorKind;
 use crate::process::{Event, Opener, Process};
+use crate::stats::Counters;
+use crate::target::Target;
 
 /// OpenSSH allows ten sessions on a connection, and a closed one keeps its place until the remote process has ended.
 const SESSIONS: usize = 4;
@@ -19,10 +23,17 @@ const SESSIONS: usize = 4;
 pub(super) struct Client {
     pub handle: Handle<Verifier>,
     sessions: Arc<Semaphore>,
-    /// The server was asked for SFTP and has none.
-    pub no_sftp: AtomicBool,
+    /// The server has refused a session: it allows fewer at once than [`SESSIONS`].
+    few: AtomicBool,
     /// The connection this one runs through, kept up as long.
     _through: Option<Arc<Client>>,
+}
+
+/// A session channel, its place among the few there are, and the connection that it keeps up.
+pub(super) struct Session {
+    pub channel: russh::Channel<russh::client::Msg>,
+    pub place: OwnedSemaphorePermit,
+    pub client: Arc<Client>,
 }
 
 impl Client {
@@ -30,7 +41,7 @@ impl Client {
         Self {
             handle,
             sessions: Arc::new(Semaphore::new(SESSIONS)),
-            no_sftp: AtomicBool::new(false),
+            few: AtomicBool::new(false),
             _through: through,
         }
     }
@@ -43,28 +54,105 @@ impl Client {
         let _ = self.handle.disconnect(russh::Disconnect::ByApplication, "", "en").await;
     }
 
-    /// A session channel and its place among the few there are.
-    pub async fn session(&self) -> Result<(russh::Channel<russh::client::Msg>, OwnedSemaphorePermit), ErrorKind> {
+    /// A session, once there is a place for it; `None` when the server allows no further one.
+    async fn session(self: &Arc<Self>) -> Result<Option<Session>, ErrorKind> {
         let lost = || ErrorKind::ConnectionLost {
             doing: "opening a channel".into(),
         };
-        let place = self.sessions.clone().acquire_owned().await.map_err(|_| lost())?;
+        let place = if self.few.load(Relaxed) {
+            match self.sessions.clone().try_acquire_owned() {
+                Ok(place) => place,
+                Err(_) => return Ok(None),
+            }
+        } else {
+            self.sessions.clone().acquire_owned().await.map_err(|_| lost())?
+        };
         match self.handle.channel_open_session().await {
-            Ok(channel) => Ok((channel, place)),
-            Err(russh::Error::ChannelOpenFailure(reason)) => Err(ErrorKind::Protocol(format!(
-                "the server refused a session ({reason:?}): is MaxSessions below {SESSIONS}?"
-            ))),
+            Ok(channel) => Ok(Some(Session {
+                channel,
+                place,
+                client: self.clone(),
+            })),
+            Err(russh::Error::ChannelOpenFailure(reason)) => {
+                tracing::debug!(?reason, "the server refused a session");
+                self.few.store(true, Relaxed);
+                // There never was such a place.
+                place.forget();
+                Ok(None)
+            }
             Err(_) => Err(lost()),
         }
     }
+
+    /// Whether it has, or may have, a session.
+    fn is_of_use(self: &Arc<Self>) -> bool {
+        // Each session holds a reference.
+        !self.is_closed() && (self.sessions.available_permits() > 0 || Arc::strong_count(self) > 1)
+    }
 }
 
-pub(super) struct SshOpener(pub Arc<Client>);
+/// Opens sessions on one connection, and on further ones where the server allows few on each (`MaxSessions`).
+pub(super) struct SshOpener {
+    client: Arc<Client>,
+    more: Mutex<Vec<Arc<Client>>>,
+    shared: Arc<Shared>,
+    target: Target,
+    counters: Arc<Counters>,
+    /// The server was asked for SFTP and has none.
+    pub no_sftp: AtomicBool,
+}
+
+impl SshOpener {
+    pub fn new(client: Arc<Client>, shared: Arc<Shared>, target: Target, counters: Arc<Counters>) -> Self {
+        Self {
+            client,
+            more: Mutex::default(),
+            shared,
+            target,
+            counters,
+            no_sftp: AtomicBool::new(false),
+        }
+    }
+
+    pub async fn session(&self) -> Result<Session, ErrorKind> {
+        if let Some(session) = self.client.session().await? {
+            return Ok(session);
+        }
+        let mut more = self.more.lock().await;
+        more.retain(Client::is_of_use);
+        for client in &*more {
+            if let Some(session) = client.session().await? {
+                return Ok(session);
+            }
+        }
+        let client = self
+            .shared
+            .connect(&self.target, self.target.attempts, &self.counters)
+            .await?;
+        match client.session().await? {
+            Some(session) => {
+                more.push(client);
+                Ok(session)
+            }
+            None => Err(ErrorKind::Protocol(
+                "the server refused a session on a connection that has none: is MaxSessions 0?".into(),
+            )),
+        }
+    }
+
+    /// Ends all connections.
+    pub async fn disconnect(&self) {
+        for client in self.more.lock().await.drain(..) {
+            client.disconnect().await;
+        }
+        self.client.disconnect().await;
+    }
+}
 
 #[async_trait]
 impl Opener for SshOpener {
     async fn open(&self, command: String) -> Result<Process, ErrorKind> {
-        let (channel, place) = self.0.session().await?;
+        let Session { channel, place, client } = self.session().await?;
         let lost = |_| ErrorKind::ConnectionLost {
             doing: "starting a program".into(),
         };
@@ -73,7 +161,6 @@ impl Opener for SshOpener {
         let stdin = write.make_writer();
         let (events, receiver) = mpsc::unbounded_channel();
         let (guard, dropped) = oneshot::channel::<()>();
-        let client = self.0.clone();
         tokio::spawn(async move {
             tokio::pin!(dropped);
             let mut closing = false;

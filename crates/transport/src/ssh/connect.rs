@@ -22,6 +22,9 @@ use crate::target::{Jump, Target};
 /// Logins under way at one server: sshd drops some from ten on (`MaxStartups 10:30:100`), and hears late of those that are through.
 const LOGINS_AT_ONCE: usize = 6;
 
+/// How many more attempts there are at a server that drops logins before they begin.
+const WHEN_DROPPED: u32 = 4;
+
 /// A connection that is made by the first who needs it, while the others wait.
 type Slot = Arc<Mutex<Option<Arc<Client>>>>;
 /// A server: the way there, its address and port.
@@ -50,7 +53,7 @@ impl Shared {
             };
             match outcome.await {
                 Ok(client) => return Ok(Arc::new(client)),
-                Err(error) if error.is_transient() && tried < attempts.max(1) => {
+                Err(error) if error.is_transient() && tried < most(&error, attempts) => {
                     tracing::debug!(host = target.name, %error, "trying again");
                     tokio::time::sleep(backoff(tried)).await;
                 }
@@ -189,6 +192,23 @@ async fn forwarded(client: &Client, login: &Login<'_>, way: &[Jump]) -> Result<i
                 },
             ))
         }
+    }
+}
+
+/// How often to try where `error` came of it. A server that drops logins before they begin is one that has too many of them
+/// just now (`MaxStartups`), perhaps those of other hosts of this run that are the same machine: that is worth more patience.
+fn most(error: &ErrorKind, attempts: u32) -> u32 {
+    let dropped = matches!(
+        error,
+        ErrorKind::Unreachable {
+            cause: ConnectError::DroppedEarly,
+            ..
+        }
+    );
+    match attempts {
+        0 | 1 => 1,
+        _ if dropped => attempts + WHEN_DROPPED,
+        _ => attempts,
     }
 }
 

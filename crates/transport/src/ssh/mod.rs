@@ -137,7 +137,16 @@ impl SshHost {
             ..ShellSettings::of(&self.target, &self.target.user)
         };
         let live = Arc::new(Live {
-            shells: Shells::new(SshOpener(client.clone()), settings, self.counters.clone()),
+            shells: Shells::new(
+                SshOpener::new(
+                    client.clone(),
+                    self.shared.clone(),
+                    self.target.clone(),
+                    self.counters.clone(),
+                ),
+                settings,
+                self.counters.clone(),
+            ),
             client,
         });
         *slot = Some(live.clone());
@@ -292,7 +301,7 @@ impl Host for SshHost {
         let live = self.live.lock().await.take();
         if let Some(live) = live {
             live.shells.close().await;
-            live.client.disconnect().await;
+            live.shells.opener().disconnect().await;
         }
     }
 }

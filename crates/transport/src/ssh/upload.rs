@@ -9,7 +9,7 @@ use russh_sftp::client::{Config, SftpSession};
 use russh_sftp::protocol::OpenFlags;
 use tokio::io::AsyncWriteExt as _;
 
-use super::channel::{Client, SshOpener};
+use super::channel::{Session, SshOpener};
 use crate::error::ErrorKind;
 use crate::exchange::Shells;
 use crate::host::{Identity, Request};
@@ -35,7 +35,7 @@ pub(super) async fn upload(
         });
     }
     let began = Instant::now();
-    let sent = sftp(&shells.opener().0, &path, &content).await;
+    let sent = sftp(shells.opener(), &path, &content).await;
     counters.uploaded(sent.as_ref().map_or(0, |_| content.len()), began.elapsed());
     let outcome = match sent {
         Ok(()) => Ok(()),
@@ -63,11 +63,15 @@ enum Failed {
     Write(String),
 }
 
-async fn sftp(client: &Client, path: &str, content: &[u8]) -> Result<(), Failed> {
-    if client.no_sftp.load(Relaxed) {
+async fn sftp(opener: &SshOpener, path: &str, content: &[u8]) -> Result<(), Failed> {
+    if opener.no_sftp.load(Relaxed) {
         return Err(Failed::NoSftp);
     }
-    let (mut channel, place) = client.session().await.map_err(|_| Failed::NoSftp)?;
+    let Session {
+        mut channel,
+        place,
+        client: _client,
+    } = opener.session().await.map_err(|_| Failed::NoSftp)?;
     channel
         .request_subsystem(true, "sftp")
         .await
@@ -77,7 +81,7 @@ async fn sftp(client: &Client, path: &str, content: &[u8]) -> Result<(), Failed>
         match channel.wait().await {
             Some(ChannelMsg::Success) => break,
             Some(ChannelMsg::Failure) => {
-                client.no_sftp.store(true, Relaxed);
+                opener.no_sftp.store(true, Relaxed);
                 // A session that never ran anything is not given back when it is closed; one whose program has ended is.
                 let _ = channel.exec(false, "exit").await;
                 tokio::spawn(async move {
