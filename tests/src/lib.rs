@@ -5,6 +5,7 @@
 //! here panics with what was tried and what came of it: a test has no better use for an error.
 
 pub mod apart;
+pub mod canary;
 pub mod certificates;
 pub mod cluster;
 pub mod curl;

@@ -8,7 +8,9 @@ use mosip_prov_report::text::{count, neutral_line, width};
 /// Columns of a source line shown at most; a longer one is cut around the mistake.
 const LINE_COLUMNS: usize = 120;
 /// Parts of names whose values are never shown.
-const SECRET_NAMES: [&str; 7] = [
+const SECRET_NAMES: [&str; 8] = [
+    // Whoever has it can join the cluster to a Rancher, or see its manifest with the token.
+    "import_url",
     "pass",
     "secret",
     "token",

@@ -66,6 +66,11 @@ pub fn say(text: &str) -> Exit {
     }
 }
 
+/// Writes JSON: what hosts and inventories put into it steers no terminal.
+pub fn say_json(json: &str) -> Exit {
+    say(&mosip_prov_report::text::safe_json(json))
+}
+
 /// Writes `text` and a line end to standard error; nobody is left to be told when that fails.
 pub fn complain(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");

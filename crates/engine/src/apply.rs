@@ -176,6 +176,7 @@ impl Applier<'_> {
                 task,
                 (shell.script.len(), input.len()),
                 skip,
+                shell.payload.is_sensitive(),
             ),
             payload: payload.clone(),
             timeout: Some(shell.timeout.unwrap_or(self.timeout)),

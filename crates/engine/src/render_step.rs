@@ -98,7 +98,7 @@ pub(crate) fn write_files(step: &WriteFiles, sources: &[ContentSource<'_>], keep
             let keep = quote(keep);
             let _ = writeln!(
                 out,
-                "if [ -f {path} ] && ! [ -e {keep} ]; then cp -p -- {path} {keep} || exit; fi"
+                "if [ -f {path} ] && ! [ -e {keep} ] && ! [ -L {keep} ]; then cp -p -- {path} {keep} || exit; fi"
             );
         }
         let _ = writeln!(out, "mv -f -- \"$t{}\" {path} || exit", index + 1);
@@ -135,9 +135,15 @@ fn candidate(out: &mut String, payload: &mut BytesMut, number: usize, file: &Fil
         ContentSource::Uploaded(path) => {
             let _ = writeln!(
                 out,
-                "[ -f {path} ] || exit {UPLOAD_GONE}\ncat -- {path} >\"$t{number}\" || exit\nrm -f -- {path}",
+                "[ -f {path} ] && ! [ -L {path} ] || exit {UPLOAD_GONE}\ncat -- {path} >\"$t{number}\" || exit\nrm -f -- {path}",
                 path = quote(path)
             );
+            if let Some((folder, _)) = path
+                .rsplit_once('/')
+                .filter(|(folder, _)| folder.contains("/.mosip-prov."))
+            {
+                let _ = writeln!(out, "rmdir -- {} 2>/dev/null", quote(folder));
+            }
             file.content.bytes().len()
         }
     };

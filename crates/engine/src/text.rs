@@ -1,5 +1,7 @@
 //! Text that came from a target: data, shown without its control sequences and at a bounded length.
 
+use mosip_prov_events::text::is_unsafe;
+
 /// The largest text of an error's detail, in bytes.
 pub(crate) const DETAIL_LIMIT: usize = 64 * 1024;
 
@@ -13,9 +15,7 @@ pub fn sanitize(text: &str) -> String {
             '\u{1b}' => skip_escape(&mut chars),
             '\r' => {}
             // C0, DEL and C1 controls, and the characters that reorder or hide text.
-            c if c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') => {
-                out.push('\u{fffd}');
-            }
+            c if is_unsafe(c) => out.push('\u{fffd}'),
             c => out.push(c),
         }
     }
@@ -122,6 +122,14 @@ mod tests {
         assert_eq!(sanitize("\u{8}\u{9b}2J"), "\u{fffd}\u{fffd}2J");
         assert_eq!(sanitize("\u{1b}"), "");
         assert_eq!(sanitize("\u{1b}[unfinished"), "nfinished");
+        // An override, an isolate, a mark, a tag; a line drawn over another.
+        assert_eq!(
+            sanitize("\u{202e}a\u{2066}b\u{61c}c\u{e0041}"),
+            "\u{fffd}a\u{fffd}b\u{fffd}c\u{fffd}"
+        );
+        assert_eq!(sanitize("failed\rok    "), "failedok    ");
+        // As bytes C1 controls are no UTF-8, and so never come this far as controls.
+        assert_eq!(sanitize(&String::from_utf8_lossy(b"\x9b2J\xff")), "\u{fffd}2J\u{fffd}");
     }
 
     #[test]

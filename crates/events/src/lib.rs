@@ -3,6 +3,7 @@
 
 mod finding;
 mod profile;
+pub mod text;
 
 pub use finding::{Finding, Findings, Level, VERSION as FINDINGS_VERSION};
 pub use profile::HostProfile;

@@ -2,11 +2,12 @@
 
 use mosip_prov_inventory::VaultSecrets;
 use mosip_prov_transport::{HostKeyPolicy, Secret};
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// What to load and how to run. All fields have a default, so that a program sets only what it means.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Settings {
     /// Inventories: files, folders, or literal host lists with a comma. Empty: `$MOSIP_PROV_INVENTORY` is the caller's to read;
     /// here it means `inventory/` in the current folder.
@@ -63,6 +64,29 @@ pub struct Settings {
     pub known_hosts: Option<PathBuf>,
     /// An OpenSSH client configuration in place of `~/.ssh/config`.
     pub ssh_config: Option<PathBuf>,
+}
+
+impl fmt::Debug for Settings {
+    /// What is named, not what is given: a value of `extra_vars` may be a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let given: Vec<&str> = self
+            .extra_vars
+            .iter()
+            .map(|given| if given.starts_with('@') { given } else { "***" })
+            .collect();
+        f.debug_struct("Settings")
+            .field("inventory", &self.inventory)
+            .field("extra_vars", &given)
+            .field("limit", &self.limit)
+            .field("tags", &self.tags)
+            .field("skip_tags", &self.skip_tags)
+            .field("start_at_task", &self.start_at_task)
+            .field("forks", &self.forks)
+            .field("check", &self.check)
+            .field("user", &self.user)
+            .field("become_user", &self.become_user)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Default for Settings {

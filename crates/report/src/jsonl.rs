@@ -3,6 +3,7 @@
 use crate::file::PrivateFile;
 use crate::{RenderError, Renderer};
 use mosip_prov_events::Event;
+use mosip_prov_events::text::safe_json;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -29,7 +30,7 @@ impl Renderer for JsonLines {
             source: io::Error::other(error),
         })?;
         line.push('\n');
-        self.file.write(&line)
+        self.file.write(&safe_json(&line))
     }
 
     fn finish(&mut self) -> Result<(), RenderError> {

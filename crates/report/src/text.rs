@@ -1,5 +1,7 @@
 //! Text as it may be shown: control characters made visible, lines cut to a width, times and counts in words.
 
+use mosip_prov_events::text::is_unsafe;
+pub use mosip_prov_events::text::safe_json;
 use std::borrow::Cow;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -28,11 +30,6 @@ pub fn neutral(text: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(out)
-}
-
-fn is_unsafe(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// The same on one line: line ends become spaces too.

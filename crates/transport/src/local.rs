@@ -1,7 +1,7 @@
 //! The machine this program runs on, through the same exchange as any other.
 
 use std::io::Write as _;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::Command;
 use tokio::sync::{mpsc, oneshot};
@@ -19,7 +19,7 @@ use crate::exchange::{ShellSettings, Shells};
 use crate::files;
 use crate::gate::Permit;
 use crate::host::{ExchangeStats, Host, Identity, OutputLine, Request, Response};
-use crate::process::{Event, Opener, Process};
+use crate::process::{self, Event, EventSender, Opener, Process};
 use crate::stats::Counters;
 use crate::target::Target;
 
@@ -30,7 +30,7 @@ struct LocalOpener;
 
 #[async_trait]
 impl Opener for LocalOpener {
-    async fn open(&self, command: String) -> Result<Process, ErrorKind> {
+    async fn open(&self, command: String, backlog: usize) -> Result<Process, ErrorKind> {
         let mut child = Command::new("/bin/sh")
             .arg("-c")
             .arg(command)
@@ -48,7 +48,7 @@ impl Opener for LocalOpener {
         let stdin = child.stdin.take().ok_or_else(missing)?;
         let stdout = child.stdout.take().ok_or_else(missing)?;
         let stderr = child.stderr.take().ok_or_else(missing)?;
-        let (events, receiver) = mpsc::unbounded_channel();
+        let (mut events, receiver) = process::events(backlog);
         let (guard, dropped) = oneshot::channel();
         tokio::spawn(async move {
             let out = tokio::spawn(pump(stdout, events.clone(), Event::Stdout));
@@ -59,7 +59,7 @@ impl Opener for LocalOpener {
                 let both = async { (out.await, err.await) };
                 tokio::pin!(both);
                 let drained = tokio::time::timeout(SILENCE, &mut both).await.is_ok();
-                let _ = events.send(Event::Exit(code.unwrap_or(-1)));
+                events.send(Event::Exit(code.unwrap_or(-1)));
                 if !drained {
                     tokio::select! {
                         _ = &mut both => {}
@@ -76,14 +76,14 @@ impl Opener for LocalOpener {
     }
 }
 
-async fn pump(mut from: impl AsyncRead + Unpin, to: mpsc::UnboundedSender<Event>, wrap: fn(Bytes) -> Event) {
-    let mut buffer = BytesMut::new();
+async fn pump(mut from: impl AsyncRead + Unpin, mut to: EventSender, wrap: fn(Bytes) -> Event) {
+    let mut buffer = vec![0; 64 << 10];
     loop {
-        buffer.reserve(64 << 10);
-        match from.read_buf(&mut buffer).await {
+        match from.read(&mut buffer).await {
             Ok(0) | Err(_) => return,
-            // Read on when nobody listens any more: the child must not block on a full pipe.
-            Ok(_) => drop(to.send(wrap(buffer.split().freeze()))),
+            // Read on when nobody listens any more: the child must not block on a full pipe. Copied, so that what waits takes no
+            // more room than its bytes.
+            Ok(count) => to.send(wrap(Bytes::copy_from_slice(&buffer[..count]))),
         }
     }
 }
@@ -138,18 +138,21 @@ fn current_user() -> String {
         .unwrap_or_default()
 }
 
+/// As [`crate::ssh`] does: a folder of our own, of a name that tells whose it is, so that the next shell removes what was left behind.
 fn write_temporary(content: &[u8]) -> std::io::Result<String> {
-    let name = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .map_or(0, |since| since.as_nanos());
-    let path = std::env::temp_dir().join(format!(".mosip-prov.{}.{name}", std::process::id()));
-    // create_new refuses a link that someone put there.
-    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).open(&path)?;
-    let written = file
-        .set_permissions(std::fs::Permissions::from_mode(0o600))
-        .and_then(|()| file.write_all(content));
+    let name = crate::exchange::nonce().map_err(std::io::Error::other)?;
+    let folder = std::env::temp_dir().join(format!(".mosip-prov.{}.up.{}", std::process::id(), &name[..6]));
+    // Neither takes what someone else put there.
+    std::fs::DirBuilder::new().mode(0o700).create(&folder)?;
+    let path = folder.join("content");
+    let written = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&path)
+        .and_then(|mut file| file.write_all(content));
     if let Err(error) = written {
-        let _ = std::fs::remove_file(&path);
+        let _ = std::fs::remove_dir_all(&folder);
         return Err(error);
     }
     Ok(path.to_string_lossy().into_owned())

@@ -32,7 +32,8 @@ fn host(shell: &str) -> LocalHost {
     let mut target = Target::local("here");
     target.output_limit = 4 << 20;
     if shell == BUSYBOX_ONLY {
-        let folder = std::env::temp_dir().join(format!("mosip-prov-busybox-{}", std::process::id()));
+        // Beside the build, not where programs leave things behind.
+        let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("busybox");
         if std::fs::create_dir_all(&folder).is_ok() {
             for tool in ["head", "tail", "wc", "mktemp", "rm", "cat", "sleep", "seq", "od"] {
                 let _ = std::os::unix::fs::symlink("/usr/bin/busybox", folder.join(tool));

@@ -4,7 +4,7 @@ use super::stopped;
 use crate::args::{DnsArgs, DnsCommand, RecordsFormat};
 use crate::diagnostics;
 use crate::exit::Exit;
-use crate::output::{Look, complain, say};
+use crate::output::{Look, complain, say, say_json};
 use crate::session::{self, Stop};
 use mosip_prov::names::{self, Record};
 use mosip_prov_report::paint::{Paint, Tone};
@@ -32,7 +32,7 @@ pub fn dns(args: &DnsArgs, look: &Look) -> Exit {
         RecordsFormat::Zone => say(names::zone(&site.domain, &records).trim_end()),
         RecordsFormat::Table => say(&table(&records, Paint::new(look.color_out))),
         RecordsFormat::Json => match serde_json::to_string_pretty(&records) {
-            Ok(json) => say(&json),
+            Ok(json) => say_json(&json),
             Err(error) => {
                 complain(&format!("error: the records cannot be written as JSON: {error}"));
                 Exit::Failed

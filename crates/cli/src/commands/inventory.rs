@@ -10,7 +10,7 @@ use mosip_prov::Provisioner;
 use mosip_prov::inventory::Inventory;
 use mosip_prov::inventory::diagnostic::Diagnostic;
 use mosip_prov_report::paint::{Paint, Tone};
-use mosip_prov_report::text::{neutral_line, pad, width};
+use mosip_prov_report::text::{neutral, neutral_line, pad, safe_json, width};
 use serde::Serialize as _;
 use serde_json::Value;
 
@@ -18,10 +18,12 @@ use serde_json::Value;
 pub fn inventory(args: &InventoryArgs, look: &Look) -> Exit {
     let result = match &args.command {
         InventoryCommand::List { inventory, format } => read(inventory, look).map(|p| match format {
-            Format::Json => json(&p.inventory().to_list_json()),
+            Format::Json => json(&masked(p.inventory().to_list_json())),
             Format::Text => table(p.inventory(), Paint::new(look.color_out)),
         }),
-        InventoryCommand::Graph { inventory } => read(inventory, look).map(|p| p.inventory().graph()),
+        InventoryCommand::Graph { inventory } => {
+            read(inventory, look).map(|p| neutral(&p.inventory().graph()).into_owned())
+        }
         InventoryCommand::Host {
             name,
             inventory,
@@ -49,7 +51,7 @@ fn host(inventory: &Inventory, name: &str, format: Format, paint: Paint) -> Resu
             None => problem.help("`mosip-prov inventory list` shows all hosts"),
         }));
     }
-    let vars = inventory.to_host_json(name);
+    let vars = masked(inventory.to_host_json(name));
     if format == Format::Json {
         return Ok(json(&vars));
     }
@@ -100,9 +102,29 @@ fn json(value: &Value) -> String {
     let mut out = Vec::new();
     let formatter = serde_json::ser::PrettyFormatter::with_indent(b"    ");
     let mut serializer = serde_json::Serializer::with_formatter(&mut out, formatter);
-    match value.serialize(&mut serializer) {
+    let text = match value.serialize(&mut serializer) {
         Ok(()) => String::from_utf8_lossy(&out).into_owned(),
         // Cannot happen with a value in memory; the compact form is as good.
         Err(_) => value.to_string(),
+    };
+    safe_json(&text).into_owned()
+}
+
+/// Masks what sounds like a secret, however deep: values from a vault are masked already, those that stand in the open in an
+/// inventory are as secret.
+fn masked(mut value: Value) -> Value {
+    match &mut value {
+        Value::Object(map) => {
+            for (key, inner) in map.iter_mut() {
+                let inside = std::mem::take(inner);
+                *inner = match inside {
+                    Value::String(_) | Value::Number(_) if is_secret_name(key) => "***".into(),
+                    other => masked(other),
+                };
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| *item = masked(std::mem::take(item))),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
+    value
 }

@@ -5,7 +5,7 @@ use super::stopped;
 use crate::args::{Format, PreflightArgs};
 use crate::diagnostics;
 use crate::exit::Exit;
-use crate::output::{Look, complain, say};
+use crate::output::{Look, complain, say, say_json};
 use crate::session;
 use crate::signals::Signals;
 use mosip_prov::CancelHandle;
@@ -36,7 +36,7 @@ pub fn preflight(args: &PreflightArgs, look: &Look) -> Exit {
     let exit = Exit::of_run(outcome(&found), false);
     let found = Findings::from(found);
     let said = match args.format {
-        Format::Json => say(&serde_json::to_string_pretty(&found).unwrap_or_default()),
+        Format::Json => say_json(&serde_json::to_string_pretty(&found).unwrap_or_default()),
         Format::Text => say(findings::table(&found, Paint::new(look.color_out), args.brief).trim_end()),
     };
     match exit {

@@ -5,7 +5,7 @@ use super::stopped;
 use crate::args::{Format, RancherArgs, RancherCommand, RancherImportArgs};
 use crate::diagnostics;
 use crate::exit::Exit;
-use crate::output::{Look, complain, say};
+use crate::output::{Look, complain, say, say_json};
 use crate::repeat;
 use crate::session::{self, Stop};
 use crate::signals::Signals;
@@ -51,7 +51,7 @@ fn import(args: &RancherImportArgs, look: &Look) -> Exit {
         Err(exit) => return exit,
     };
     match args.format {
-        Format::Json => say(&as_json(&request, &imported)),
+        Format::Json => say_json(&as_json(&request, &imported)),
         Format::Text => say(&as_text(args, &request, &imported)),
     }
 }

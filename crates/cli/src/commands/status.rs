@@ -6,7 +6,7 @@ use super::stopped;
 use crate::args::{Format, StatusArgs};
 use crate::diagnostics;
 use crate::exit::Exit;
-use crate::output::{Look, complain, say};
+use crate::output::{Look, complain, say, say_json};
 use crate::prompt::Passphrases;
 use crate::repeat;
 use crate::session::{self, Stop};
@@ -36,7 +36,7 @@ pub fn status(args: &StatusArgs, look: &Look) -> Exit {
     };
     let shown = match args.format {
         Format::Json => match serde_json::to_string_pretty(&status) {
-            Ok(json) => say(&json),
+            Ok(json) => say_json(&json),
             Err(error) => {
                 complain(&format!("error: {error}"));
                 return Exit::Failed;

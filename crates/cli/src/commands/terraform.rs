@@ -9,7 +9,7 @@ use crate::args::{
 };
 use crate::diagnostics;
 use crate::exit::Exit;
-use crate::output::{Look, complain, say};
+use crate::output::{Look, complain, say, say_json};
 use crate::prompt::{self, PromptError};
 use crate::session::{self, Stop};
 use crate::signals::Signals;
@@ -207,7 +207,9 @@ impl Work<'_> {
     async fn plan(&self, args: &TerraformPlanArgs, watch: &mut Watch) -> Ended {
         let plan = self.planned(args.destroy, args.diff, watch).await?;
         let exit = match args.format {
-            Format::Json => say(&json!({"root": self.name, "plan": &plan, "warnings": &plan.warnings}).to_string()),
+            Format::Json => {
+                say_json(&json!({"root": self.name, "plan": &plan, "warnings": &plan.warnings}).to_string())
+            }
             Format::Text => {
                 let mut text = show::plan(self.name, &plan, Paint::new(self.look.color_out));
                 if !plan.is_empty() {
@@ -338,7 +340,7 @@ impl Work<'_> {
         let paint = Paint::new(self.look.color_out);
         let Some(name) = &args.name else {
             return self.said(match args.format {
-                Format::Json => say(&serde_json::to_string_pretty(&outputs).unwrap_or_default()),
+                Format::Json => say_json(&serde_json::to_string_pretty(&outputs).unwrap_or_default()),
                 Format::Text => say(&show::outputs(self.name, &outputs, paint)),
             });
         };
@@ -354,9 +356,9 @@ impl Work<'_> {
         };
         self.said(match (args.reveal, args.format, output) {
             (true, Format::Text, output) => say(output.reveal().expose()),
-            (true, Format::Json, Output::Open(value)) => say(&value.to_string()),
+            (true, Format::Json, Output::Open(value)) => say_json(&value.to_string()),
             (true, Format::Json, Output::Sensitive(secret)) => say(secret.expose()),
-            (false, Format::Json, output) => say(&output.shown().to_string()),
+            (false, Format::Json, output) => say_json(&output.shown().to_string()),
             (false, Format::Text, Output::Open(_)) => say(output.reveal().expose()),
             (false, Format::Text, Output::Sensitive(_)) => {
                 complain(&format!("{name} is sensitive; --reveal prints it"));

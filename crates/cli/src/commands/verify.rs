@@ -13,7 +13,7 @@ use mosip_prov::events::Findings;
 use mosip_prov::verify::{Stage, Verification, Verified, Waiting};
 use mosip_prov_report::findings;
 use mosip_prov_report::paint::Paint;
-use mosip_prov_report::text::neutral_line;
+use mosip_prov_report::text::{neutral_line, safe_json};
 use serde_json::json;
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::{Mutex, PoisonError};
@@ -58,7 +58,7 @@ fn as_json(verified: &Verified) -> String {
         Stage::Cluster => "cluster".into(),
         Stage::Helm => "helm".into(),
     };
-    serde_json::to_string_pretty(&shown).unwrap_or_default()
+    safe_json(&serde_json::to_string_pretty(&shown).unwrap_or_default()).into_owned()
 }
 
 /// What is shown while it is waited: on a terminal one line that is written over, else a line whenever that is another one.

@@ -420,7 +420,7 @@ fn as_json(found: &[(String, HostState, Vec<PeerState>)]) -> String {
             (host.clone(), json!({"tunnel": tunnel, "peers": peers}))
         })
         .collect();
-    serde_json::to_string_pretty(&hosts).unwrap_or_default()
+    text::safe_json(&serde_json::to_string_pretty(&hosts).unwrap_or_default()).into_owned()
 }
 
 #[cfg(test)]

@@ -13,6 +13,33 @@ use mosip_prov_transport::OutputLine;
 use std::time::Instant;
 use tokio::sync::mpsc;
 
+/// How much output of one task becomes events, in bytes.
+const OUTPUT_LIMIT: usize = 4 << 20;
+/// What a line costs beside its text.
+const LINE: usize = 64;
+
+/// Room for lines of output.
+struct Room(Option<usize>);
+
+impl Room {
+    fn new(bytes: usize) -> Self {
+        Self(Some(bytes))
+    }
+
+    /// The line as it may be passed on; once there is no more room, a word on that, and then nothing.
+    fn take(&mut self, line: &str) -> Option<String> {
+        let room = self.0?;
+        self.0 = room.checked_sub(line.len() + LINE);
+        Some(match self.0 {
+            Some(_) => sanitize(line),
+            None => format!(
+                "[it printed more than {} MiB: the rest is not shown]",
+                OUTPUT_LIMIT >> 20
+            ),
+        })
+    }
+}
+
 /// How many lines of output may wait to be shown before the target is slowed down.
 const LINES_AHEAD: usize = 256;
 
@@ -181,14 +208,31 @@ impl<'r> HostRun<'r> {
     }
 
     /// Passes on the lines of a long step while it runs.
+    ///
+    /// What a host says without end fills neither events nor disk: from a bound on, its lines are read and dropped. An error shows
+    /// their end all the same, which the transport keeps.
     pub(super) async fn forward(&self, mut lines: mpsc::Receiver<OutputLine>, id: &TaskId, no_log: bool) {
+        let mut room = Room::new(OUTPUT_LIMIT);
         while let Some(line) = lines.recv().await {
-            if !no_log {
-                self.shared.emitter.send(EventKind::TaskOutput {
-                    task: id.clone(),
-                    line: sanitize(&line.line),
-                });
+            if let Some(line) = room.take(&line.line).filter(|_| !no_log) {
+                self.shared
+                    .emitter
+                    .send(EventKind::TaskOutput { task: id.clone(), line });
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endless_output_is_cut_off_with_a_word() {
+        let mut room = Room::new(10_000);
+        let passed: Vec<String> = (0..1000).filter_map(|_| room.take("a line\u{1b}[2J")).collect();
+        assert!(passed.len() < 200, "{}", passed.len());
+        let (last, rest) = passed.split_last().expect("some");
+        assert!(last.contains("the rest is not shown") && rest.iter().all(|line| line == "a line"));
     }
 }

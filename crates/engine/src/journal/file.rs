@@ -3,6 +3,7 @@
 use super::record::{Entry, Record, VERSION};
 use super::state::Past;
 use jiff::Timestamp;
+use mosip_prov_events::text::safe_json;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
@@ -189,16 +190,16 @@ impl Journal {
             run: self.run.clone(),
             record,
         };
-        let result = serde_json::to_vec(&entry)
+        let result = serde_json::to_string(&entry)
             .map_err(io::Error::from)
             .and_then(|mut line| {
-                line.push(b'\n');
+                line.push('\n');
                 if self.torn.load(Relaxed) {
                     // Ours begins on a line of its own.
-                    line.insert(0, b'\n');
+                    line.insert(0, '\n');
                 }
                 let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-                file.write_all(&line)?;
+                file.write_all(safe_json(&line).as_bytes())?;
                 if sync { file.sync_data() } else { Ok(()) }
             });
         self.torn.store(result.is_err(), Relaxed);

@@ -293,7 +293,7 @@ pub(crate) fn leave(owner: &Owner, units: &[String], undo: &[String]) -> String 
 {drop}\
 rm -rf -- \"$b\"/applied/{run}.*
 # Contents that were sent and never put into place.
-rm -f -- /var/tmp/.mosip-prov.?????? /tmp/.mosip-prov.?????? 2>/dev/null
+rm -rf -- /var/tmp/.mosip-prov.*.up.?????? /tmp/.mosip-prov.*.up.?????? 2>/dev/null
 rmdir \"$b/units\" \"$b/applied\" 2>/dev/null
 n=0
 while [ -d \"$b\" ] && [ $n -lt 20 ]; do

@@ -36,7 +36,9 @@ pub(crate) fn restore(role: &str) -> String {
 [ -f \"$k/path\" ] || continue
 t=$(cat \"$k/path\"; echo .); t=${{t%.}}
 if [ -e \"$k/old\" ] || [ -L \"$k/old\" ]; then
-cp -a -- \"$k/old\" \"$t.mosip-prov.back\" && mv -f -- \"$t.mosip-prov.back\" \"$t\" || exit
+b=$(mktemp -d \"${{t%/*}}/.mosip-prov.XXXXXX\") || exit
+cp -a -- \"$k/old\" \"$b/old\" && mv -f -- \"$b/old\" \"$t\" || {{ rm -rf -- \"$b\"; exit 1; }}
+rmdir -- \"$b\"
 else rm -f -- \"$t\" || exit; fi
 rm -rf -- \"$k\"
 printf '%s\\n' \"$t\"
@@ -59,6 +61,37 @@ fn forget_folder(folder: &str) -> String {
 mod tests {
     use super::super::testing::Shell;
     use super::*;
+
+    #[test]
+    fn what_others_planted_beside_the_place_is_not_written_through() {
+        let shell = Shell::new();
+        let file = shell.root.path().join("conf");
+        let victim = shell.root.path().join("victim");
+        std::fs::write(&file, "good").expect("written");
+        std::fs::write(&victim, "untouched").expect("written");
+        let path = file.to_str().expect("utf8").to_owned();
+        assert_eq!(shell.run(&keep("nginx", &path), b"").0, 0);
+        std::fs::write(&file, "bad").expect("written");
+        std::os::unix::fs::symlink(&victim, format!("{path}.mosip-prov.back")).expect("planted");
+        assert_eq!(shell.run(&restore("nginx"), b"").0, 0);
+        assert_eq!(std::fs::read(&victim).expect("there"), b"untouched");
+        assert_eq!(std::fs::read(&file).expect("there"), b"good");
+        assert!(!file.is_symlink());
+    }
+
+    #[test]
+    fn only_their_owner_can_look_at_what_is_kept() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let shell = Shell::new();
+        let file = shell.root.path().join("conf");
+        std::fs::write(&file, "good").expect("written");
+        assert_eq!(shell.run(&keep("nginx", file.to_str().expect("utf8")), b"").0, 0);
+        let folder = shell.root.path().join("var/lib/mosip-prov");
+        for folder in [folder.clone(), folder.join("undo"), folder.join("undo/nginx")] {
+            let mode = std::fs::metadata(&folder).expect("there").permissions().mode();
+            assert_eq!(mode & 0o077, 0, "{}", folder.display());
+        }
+    }
 
     #[test]
     fn the_oldest_predecessor_is_put_back_and_nothing_is_left() {

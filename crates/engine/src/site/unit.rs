@@ -41,13 +41,14 @@ mv "$1/status.new" "$1/status"
 
 /// Starts the work `id` of `run` unless it is there already, then follows it; ends with [`super::lock::NOT_OURS`] when the
 /// host is not `run`'s any more. On standard input: the work's script (`script_bytes`), then its own input
-/// (`input_bytes`).
+/// (`input_bytes`). What `secretive` work prints, which was given a secret and may quote it, is followed by nobody, now or later.
 pub(crate) fn start(
     run: &str,
     id: &str,
     task: &str,
     (script_bytes, input_bytes): (usize, usize),
     skip_lines: u64,
+    secretive: bool,
 ) -> String {
     format!(
         "{BASE}\
@@ -60,6 +61,7 @@ head -c {script_bytes} >\"$d.new/script\" && head -c {input_bytes} >\"$d.new/inp
 n=$(cat \"$d.new/script\" \"$d.new/input\" | wc -c)
 if [ $n -ne {total} ]; then echo \"only $n of {total} bytes arrived\" >&2; exit 1; fi
 : >\"$d.new/out\"
+{mark}\
 printf '%s\\n' {task} >\"$d.new/task\"
 cat >\"$d.new/work\" <<'END'
 {WORK}END
@@ -75,6 +77,7 @@ fi
 fi
 {follow}",
         guard = super::lock::guard(run),
+        mark = if secretive { ": >\"$d.new/secretive\"\n" } else { "" },
         id = quote(id),
         task = quote(&task.replace('\n', " ")),
         total = script_bytes + input_bytes,
@@ -108,7 +111,7 @@ while :; do
 last=
 if [ -f \"$d/status\" ]; then last=1; fi
 n=$(wc -c <\"$d/out\")
-if [ \"$n\" -gt $off ]; then
+if [ \"$n\" -gt $off ] && ! [ -f \"$d/secretive\" ]; then
 tail -c +$((off + 1)) \"$d/out\" | head -c $((n - off))
 off=$n
 fi
@@ -191,7 +194,23 @@ mod tests {
         let folder = shell.root.path().join("run/mosip-prov");
         std::fs::create_dir(&folder).expect("made");
         std::fs::write(folder.join("lock"), "1\nr\trest\n").expect("written");
-        shell.spawn(&start("r", id, "r: t", (script.len(), input.len()), 0), &payload)
+        shell.spawn(&start("r", id, "r: t", (script.len(), input.len()), 0, false), &payload)
+    }
+
+    #[test]
+    fn what_work_prints_that_was_given_a_secret_is_followed_by_nobody() {
+        let shell = Shell::new();
+        drop(begin(&shell, "u0", "true", b"").wait_with_output());
+        let (script, input) = ("cat; cat <&0 >&2; exit 3", "hunter2\n");
+        let begin = start("r", "u1", "r: t", (script.len(), input.len()), 0, true);
+        let (_, out, err) = shell.run(&begin, format!("{script}{input}").as_bytes());
+        assert_eq!((out.as_str(), outcome(&err)), ("", Some(Followed::Status(3))));
+        assert!(!err.contains("hunter2"));
+        // Nor by a run that finds it.
+        let (_, out, err) = shell.run(&follow("u1", 0), b"");
+        assert_eq!((out.as_str(), outcome(&err)), ("", Some(Followed::Status(3))));
+        let written = shell.root.path().join("run/mosip-prov/units/u1/out");
+        assert_eq!(std::fs::read_to_string(written).expect("there"), input);
     }
 
     #[test]
@@ -213,7 +232,7 @@ mod tests {
 
     #[test]
     fn no_word_of_the_service_managers_command_line_holds_what_it_would_replace() {
-        let script = start("r", "u1", "t", (1, 0), 0);
+        let script = start("r", "u1", "t", (1, 0), 0, false);
         let (_, rest) = script.split_once("systemd-run").expect("in the script");
         let (command, _) = rest.split_once("else").expect("in the script");
         // `$d` and the like are the shell's own, gone before the service manager sees the words.

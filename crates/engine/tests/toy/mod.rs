@@ -111,7 +111,7 @@ impl Resource for Put {
         }
         let (op, path) = (if self.append { ">>" } else { ">" }, &self.path);
         // $HOST stands for a folder that exists anywhere, for tasks that run on another machine.
-        let path = path.replace("$HOST", "/tmp/mosip-prov-toy");
+        let path = path.replace("$HOST", concat!(env!("CARGO_TARGET_TMPDIR"), "/toy"));
         let script = format!("mkdir -p \"$(dirname '{path}')\" && echo '{}' {op} '{path}'", self.line);
         Ok(Change::new(format!("put {}", self.line))
             .differs(

@@ -28,7 +28,9 @@ pub(crate) use script::Mark;
 pub(crate) use shells::{ShellSettings, Shells};
 
 /// How much noise before the start marker, and how much standard error of the serving shell, is kept.
-const NOISE_KEPT: usize = 1 << 20;
+const NOISE_KEPT: usize = 64 << 10;
+/// No line of the protocol is longer.
+const LONGEST_LINE: usize = 8 << 10;
 
 /// Payloads up to this size travel in one write with their script.
 const ONE_WRITE: usize = 64 << 10;
@@ -59,6 +61,8 @@ pub(crate) struct Exchange {
     stdout: BytesMut,
     stderr: Vec<u8>,
     status: Option<i32>,
+    /// More came than was asked for, and some of it was left out: there is no telling any more what is an answer.
+    flooded: bool,
     /// Its process id on the target.
     pub pid: u32,
     /// Its private folder on the target.
@@ -75,11 +79,15 @@ pub(crate) struct Start<'a> {
     /// Folder of an earlier shell that could not clean up.
     pub leftover: &'a str,
     pub mark: &'a Mark,
+    /// How many bytes of output may wait to be read.
+    pub backlog: usize,
 }
 
 enum Line {
     Text(String),
     Ended,
+    /// It began as one of ours and does not end.
+    Endless,
 }
 
 impl Exchange {
@@ -106,7 +114,7 @@ impl Exchange {
         let boot = script::boot(&nonce, start.user.is_some() && start.sudo.password.is_some());
         let command = sudo::command(start.shell, &boot, &nonce, start.user, start.sudo)?;
         let limit = start.sudo.timeout;
-        let process = match tokio::time::timeout(limit, opener.open(command)).await {
+        let process = match tokio::time::timeout(limit, opener.open(command, start.backlog)).await {
             Ok(process) => process?,
             Err(_) => {
                 return Err(ErrorKind::ConnectionLost {
@@ -120,6 +128,7 @@ impl Exchange {
             stdout: BytesMut::new(),
             stderr: Vec::new(),
             status: None,
+            flooded: false,
             pid: 0,
             folder: String::new(),
             remote: Duration::ZERO,
@@ -151,6 +160,7 @@ impl Exchange {
         loop {
             match self.marked_line().await {
                 Line::Ended => return Err(self.never_started(start)),
+                Line::Endless => return Err(endless()),
                 Line::Text(line) => {
                     let words: Vec<_> = line.split(' ').collect();
                     match words[..] {
@@ -159,6 +169,10 @@ impl Exchange {
                             self.pid = pid
                                 .parse()
                                 .map_err(|_| ErrorKind::Protocol(format!("{pid:?} is not a process id")))?;
+                            // It is named in later scripts, so it must be what we would have made.
+                            if !is_our_folder(folder) {
+                                return Err(ErrorKind::Protocol(format!("{folder:?} is not a folder of ours")));
+                            }
                             self.folder = folder.to_string();
                             return Ok(());
                         }
@@ -197,8 +211,11 @@ impl Exchange {
                 let _ = self.process.stdin.flush().await;
                 continue;
             }
+            let excess = self.stdout.len().saturating_sub(NOISE_KEPT);
+            self.stdout.advance(excess);
             if !self.more().await {
                 return Err(match self.status {
+                    _ if self.flooded => flooded(),
                     None => self.lost("starting sudo"),
                     status => sudo::explain(&self.said(), status, user.as_str()).into(),
                 });
@@ -208,6 +225,7 @@ impl Exchange {
 
     fn never_started(&self, start: &Start<'_>) -> ErrorKind {
         match (self.status, start.user) {
+            _ if self.flooded => flooded(),
             (None, _) => self.lost("starting a shell"),
             (status, Some(user)) => sudo::explain(&self.said(), status, user.as_str()).into(),
             (status, None) => ErrorKind::NoShell {
@@ -227,6 +245,10 @@ impl Exchange {
                 self.stderr.drain(..excess);
             }
             Some(Event::Exit(status)) => self.status = Some(status),
+            Some(Event::Lost) => {
+                self.flooded = true;
+                return false;
+            }
             None => return false,
         }
         true
@@ -235,19 +257,31 @@ impl Exchange {
     /// The rest of the next line that starts with the nonce; what comes before it is dropped.
     async fn marked_line(&mut self) -> Line {
         let mark = format!("{} ", self.nonce);
+        // What was looked through is not looked through again.
+        let mut from = 0;
         loop {
-            if let Some(at) = find(&self.stdout, mark.as_bytes()) {
-                let from = at + mark.len();
-                if let Some(end) = self.stdout[from..].iter().position(|&byte| byte == b'\n') {
-                    let line = String::from_utf8_lossy(&self.stdout[from..from + end])
-                        .trim_end()
-                        .to_string();
-                    self.stdout.advance(from + end + 1);
-                    return Line::Text(line);
-                }
-            } else {
-                let excess = self.stdout.len().saturating_sub(NOISE_KEPT);
-                self.stdout.advance(excess);
+            if let Some(at) = find(&self.stdout[from..], mark.as_bytes()) {
+                self.stdout.advance(from + at);
+                break;
+            }
+            let excess = self.stdout.len().saturating_sub(NOISE_KEPT);
+            self.stdout.advance(excess);
+            from = self.stdout.len().saturating_sub(mark.len() - 1);
+            if !self.more().await {
+                return Line::Ended;
+            }
+        }
+        loop {
+            let end = self.stdout.iter().take(LONGEST_LINE).position(|&byte| byte == b'\n');
+            if let Some(end) = end {
+                let line = String::from_utf8_lossy(&self.stdout[mark.len()..end])
+                    .trim_end()
+                    .to_string();
+                self.stdout.advance(end + 1);
+                return Line::Text(line);
+            }
+            if self.stdout.len() >= LONGEST_LINE {
+                return Line::Endless;
             }
             if !self.more().await {
                 return Line::Ended;
@@ -331,8 +365,10 @@ impl Exchange {
 
     /// Reads the answer to a request that was sent before.
     pub async fn answer(&mut self, limits: Limits) -> Result<Response, ErrorKind> {
-        let Line::Text(line) = self.marked_line().await else {
-            return Err(self.ended());
+        let line = match self.marked_line().await {
+            Line::Text(line) => line,
+            Line::Ended => return Err(self.ended()),
+            Line::Endless => return Err(endless()),
         };
         let words: Vec<_> = line.split(' ').collect();
         let number = |text: &str| {
@@ -347,7 +383,7 @@ impl Exchange {
                 if out.saturating_add(err) > limits.output.saturating_add(4096) {
                     return Err(ErrorKind::Protocol(format!(
                         "an answer of {} bytes was announced",
-                        out + err
+                        out.saturating_add(err)
                     )));
                 }
                 let (Some(stdout), Some(stderr)) = (self.take(out).await, self.take(err).await) else {
@@ -378,6 +414,7 @@ impl Exchange {
 
     fn ended(&self) -> ErrorKind {
         match self.status {
+            _ if self.flooded => flooded(),
             None => self.lost("waiting for an answer"),
             status => ErrorKind::ShellEnded {
                 status,
@@ -412,6 +449,24 @@ fn between(began: &str, ended: &str) -> Duration {
         (Some(began), Some(ended)) => Duration::from_millis(ended.saturating_sub(began) * 10),
         _ => Duration::ZERO,
     }
+}
+
+fn endless() -> ErrorKind {
+    ErrorKind::Protocol(format!("a line of an answer is longer than {LONGEST_LINE} bytes"))
+}
+
+fn flooded() -> ErrorKind {
+    ErrorKind::Protocol("the host sends far more than it was asked for".into())
+}
+
+/// Whether a folder is one that [`script`] makes.
+fn is_our_folder(path: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    path.rsplit_once('/').is_some_and(|(folder, name)| {
+        ["/dev/shm", "/run", "/tmp", "/var/tmp"].contains(&folder)
+            && name.starts_with(".mosip-prov.")
+            && name.chars().all(plain)
+    })
 }
 
 /// Where `needle` starts in `hay`.

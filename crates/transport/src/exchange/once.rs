@@ -7,7 +7,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::{Exchange, Start, find, nonce, script};
+use super::{Exchange, NOISE_KEPT, Start, find, nonce, script};
 use crate::error::ErrorKind;
 use crate::host::{OutputLine, Request, Response, Stream};
 use crate::process::{Event, Opener};
@@ -18,6 +18,9 @@ const KEPT: usize = 1 << 20;
 const LONGEST_LINE: usize = 64 << 10;
 /// How long output may stay silent after the script ended while a child of it still holds the stream.
 const SILENCE: Duration = Duration::from_millis(500);
+
+/// Stands where output came faster than it was read.
+const LEFT_OUT: &[u8] = b"\n[output left out: it came faster than it could be read]\n";
 
 /// Cuts a stream into lines and keeps its end.
 #[derive(Default)]
@@ -119,6 +122,8 @@ impl Exchange {
                     None => send(lines, Stream::Stderr, err.push(&bytes)).await,
                     Some(before) => {
                         before.extend_from_slice(&bytes);
+                        let excess = before.len().saturating_sub(NOISE_KEPT.max(bytes.len() + mark.len()));
+                        before.drain(..excess);
                         if let Some(at) = find(before, mark.as_bytes()) {
                             let rest = before.split_off(at + mark.len());
                             noise = None;
@@ -127,6 +132,8 @@ impl Exchange {
                     }
                 },
                 Some(Event::Exit(status)) => self.status = Some(status),
+                // Its end counts, and what is in between is on the target for who wants it.
+                Some(Event::Lost) => send(lines, Stream::Stdout, out.push(LEFT_OUT)).await,
                 None => break,
             }
             if self.status.is_some() {

@@ -20,6 +20,8 @@ const GRACE: Duration = Duration::from_secs(5);
 /// A request up to this size is sent along with the program of the shell that is to answer it: less than any server's
 /// window, so that nothing has to be read before all of it is written.
 const ALONG: usize = 128 << 10;
+/// How much of a watched request's output may wait to be read.
+const WATCHED: usize = 4 << 20;
 
 /// What all shells of a host share.
 #[derive(Debug, Clone)]
@@ -83,14 +85,23 @@ impl<O: Opener> Shells<O> {
         }
     }
 
-    fn start<'a>(&'a self, user: Option<&'a BecomeUser>, leftover: &'a str) -> Start<'a> {
+    fn start<'a>(&'a self, user: Option<&'a BecomeUser>, leftover: &'a str, backlog: usize) -> Start<'a> {
         Start {
             shell: &self.settings.shell,
             user,
             sudo: &self.settings.sudo,
             leftover,
             mark: &self.settings.mark,
+            backlog,
         }
+    }
+
+    /// A whole answer may wait, with what its pieces cost.
+    fn answer_backlog(&self) -> usize {
+        self.settings
+            .output_limit
+            .saturating_add(self.settings.output_limit / 4)
+            .saturating_add(1 << 20)
     }
 
     fn limit(&self, request: &Request) -> Duration {
@@ -105,6 +116,10 @@ impl<O: Opener> Shells<O> {
         output: Option<usize>,
     ) -> Result<Response, ErrorKind> {
         let user = self.user(identity);
+        let limits = Limits {
+            time: self.limit(request),
+            output: output.unwrap_or(self.settings.output_limit),
+        };
         let slot = self.slots.lock().await.entry(user.clone()).or_default().clone();
         let mut slot = slot.lock().await;
         // Taken out while in use: a caller that gives up half-way leaves no shell behind that is out of step.
@@ -121,7 +136,12 @@ impl<O: Opener> Shells<O> {
                 self.counters.channels.fetch_add(1, Relaxed);
                 sent = request.script.len() + request.payload.len() <= ALONG;
                 let first = sent.then_some((request, limits));
-                let exchange = Exchange::open(&self.opener, &self.start(user.as_ref(), &leftover), first).await?;
+                let exchange = Exchange::open(
+                    &self.opener,
+                    &self.start(user.as_ref(), &leftover, self.answer_backlog()),
+                    first,
+                )
+                .await?;
                 self.counters.shell_opened(began.elapsed());
                 exchange
             }
@@ -177,7 +197,7 @@ impl<O: Opener> Shells<O> {
     /// Sends a signal to everything that a shell started, from a shell of its own.
     async fn signal(&self, user: Option<&BecomeUser>, pid: u32, signal: &str) {
         self.counters.channels.fetch_add(1, Relaxed);
-        let Ok(mut helper) = Exchange::open(&self.opener, &self.start(user, ""), None).await else {
+        let Ok(mut helper) = Exchange::open(&self.opener, &self.start(user, "", WATCHED), None).await else {
             return;
         };
         let limits = Limits {
@@ -200,7 +220,7 @@ impl<O: Opener> Shells<O> {
         let began = Instant::now();
         self.counters.channels.fetch_add(1, Relaxed);
         self.counters.exchanges.fetch_add(1, Relaxed);
-        let mut exchange = Exchange::open_once(&self.opener, &self.start(user.as_ref(), ""), request).await?;
+        let mut exchange = Exchange::open_once(&self.opener, &self.start(user.as_ref(), "", WATCHED), request).await?;
         self.counters.shell_opened(began.elapsed());
         let limit = self.limit(request);
         let began = Instant::now();

@@ -7,12 +7,12 @@ use std::sync::atomic::Ordering::Relaxed;
 use async_trait::async_trait;
 use russh::ChannelMsg;
 use russh::client::Handle;
-use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::Shared;
 use super::handshake::Verifier;
 use crate::error::ErrorKind;
-use crate::process::{Event, Opener, Process};
+use crate::process::{self, Event, Opener, Process};
 use crate::stats::Counters;
 use crate::target::Target;
 
@@ -151,7 +151,7 @@ impl SshOpener {
 
 #[async_trait]
 impl Opener for SshOpener {
-    async fn open(&self, command: String) -> Result<Process, ErrorKind> {
+    async fn open(&self, command: String, backlog: usize) -> Result<Process, ErrorKind> {
         let Session { channel, place, client } = self.session().await?;
         let lost = |_| ErrorKind::ConnectionLost {
             doing: "starting a program".into(),
@@ -159,7 +159,7 @@ impl Opener for SshOpener {
         channel.exec(true, command).await.map_err(lost)?;
         let (mut read, write) = channel.split();
         let stdin = write.make_writer();
-        let (events, receiver) = mpsc::unbounded_channel();
+        let (mut events, receiver) = process::events(backlog);
         let (guard, dropped) = oneshot::channel::<()>();
         tokio::spawn(async move {
             tokio::pin!(dropped);
@@ -176,7 +176,7 @@ impl Opener for SshOpener {
                     }
                 };
                 // Nobody may be listening any more; the channel is drained all the same.
-                let _ = match message {
+                match message {
                     Some(ChannelMsg::Data { data }) => events.send(Event::Stdout(data)),
                     Some(ChannelMsg::ExtendedData { data, .. }) => events.send(Event::Stderr(data)),
                     Some(ChannelMsg::ExitStatus { exit_status }) => events.send(Event::Exit(exit_status as i32)),
@@ -184,14 +184,12 @@ impl Opener for SshOpener {
                         events.send(Event::Exit(128 + number(&signal_name)))
                     }
                     Some(ChannelMsg::Failure) => {
-                        let refused =
-                            events.send(Event::Stderr("the server does not run commands for this user".into()));
-                        let _ = events.send(Event::Exit(126));
-                        refused
+                        events.send(Event::Stderr("the server does not run commands for this user".into()));
+                        events.send(Event::Exit(126));
                     }
-                    Some(_) => Ok(()),
+                    Some(_) => {}
                     None => break,
-                };
+                }
             }
             drop((place, client));
         });

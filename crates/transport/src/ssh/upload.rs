@@ -20,19 +20,29 @@ const WRITES: usize = 64;
 /// How much one request carries where there is no SFTP.
 const PIECE: usize = 4 << 20;
 
+/// Makes a folder that only the login user can enter, with an empty file in it. Its name tells whose it is, so that one that was left
+/// behind goes with the next shell of that user.
+const PLACE: &str = "umask 077; for d in /var/tmp /tmp \"$HOME\"; do \
+u=$(mktemp -d \"$d/.mosip-prov.$$.up.XXXXXX\" 2>/dev/null) || continue; \
+: >\"$u/content\" && echo \"$u/content\" && exit 0; rm -rf \"$u\"; \
+done; exit 1";
+
 /// Puts content into a new file of the login user and returns its path.
 pub(super) async fn upload(
     shells: &Shells<SshOpener>,
     content: Bytes,
     counters: &Counters,
 ) -> Result<String, ErrorKind> {
-    let place = "umask 077; for d in /var/tmp /tmp \"$HOME\"; do mktemp \"$d/.mosip-prov.XXXXXX\" 2>/dev/null && exit 0; done; exit 1";
-    let response = shells.run(&Identity::Login, &Request::new(place), None).await?;
+    let response = shells.run(&Identity::Login, &Request::new(PLACE), None).await?;
     let path = response.stdout_text().trim_end_matches('\n').to_string();
     if !response.success() || !path.starts_with('/') {
         return Err(ErrorKind::NoSpace {
             said: "no temporary file could be made in /var/tmp, /tmp or the home directory".into(),
         });
+    }
+    // It is written to, and read and removed by root later on: it must be what was asked for.
+    if !is_our_upload(&path) {
+        return Err(ErrorKind::Protocol(format!("{path:?} is not a file of ours")));
     }
     let began = Instant::now();
     let sent = sftp(shells.opener(), &path, &content).await;
@@ -51,11 +61,29 @@ pub(super) async fn upload(
             let quoted = crate::files::quote(&path)?;
             // The first error counts; this one would only say the same again.
             let _ = shells
-                .run(&Identity::Login, &Request::new(format!("rm -f {quoted}")), None)
+                .run(
+                    &Identity::Login,
+                    &Request::new(format!("rm -f {quoted}; rmdir {}", quoted.trim_end_matches("/content"))),
+                    None,
+                )
                 .await;
             Err(error)
         }
     }
+}
+
+/// Whether a path is one that [`PLACE`] makes.
+fn is_our_upload(path: &str) -> bool {
+    let Some((folder, "content")) = path.rsplit_once('/') else {
+        return false;
+    };
+    let name = folder.rsplit_once('/').map_or("", |(_, name)| name);
+    let plain = |c: char| c.is_ascii_alphanumeric() || ".-".contains(c);
+    name.starts_with(".mosip-prov.")
+        && name.contains(".up.")
+        && name.chars().all(plain)
+        && !folder.split('/').any(|part| part == "..")
+        && !folder.contains(char::is_control)
 }
 
 enum Failed {
@@ -135,5 +163,43 @@ async fn pieces(shells: &Shells<SshOpener>, path: &str, content: &Bytes) -> Resu
             return Ok(());
         }
         redirect = ">>";
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_asked_for_is_written_to() {
+        assert!(is_our_upload("/var/tmp/.mosip-prov.4711.up.aB3xYz/content"));
+        assert!(is_our_upload("/home/it's me/.mosip-prov.1.up.aB3xYz/content"));
+        for path in [
+            "/etc/shadow",
+            "/etc/shadow/content",
+            "/var/tmp/.mosip-prov.1.up.aB3xYz/../../../etc/content",
+            "/var/tmp/.mosip-prov.1.up.aB3xYz/content\n/etc/shadow",
+            "banner\n/var/tmp/.mosip-prov.1.up.aB3xYz/content",
+            "/var/tmp/.mosip-prov.1.up.a b/content",
+            "content",
+        ] {
+            assert!(!is_our_upload(path), "{path:?}");
+        }
+    }
+
+    #[test]
+    fn the_place_is_for_its_owner_alone() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let made = std::process::Command::new("sh")
+            .args(["-c", PLACE])
+            .output()
+            .expect("sh");
+        let path = String::from_utf8(made.stdout).expect("text").trim_end().to_owned();
+        assert!(is_our_upload(&path), "{path}");
+        let mode = |path: &std::path::Path| std::fs::metadata(path).expect("there").permissions().mode() & 0o777;
+        let file = std::path::Path::new(&path);
+        let folder = file.parent().expect("a folder");
+        assert_eq!((mode(file), mode(folder)), (0o600, 0o700));
+        std::fs::remove_dir_all(folder).expect("removed");
     }
 }
