@@ -4,6 +4,7 @@ mod bench;
 mod ci;
 mod demo;
 mod faults;
+mod fuzz;
 mod oracle;
 mod packages;
 mod release;
@@ -60,6 +61,8 @@ enum Chore {
     /// Measure how much time we add to what we drive
     #[command(subcommand)]
     Bench(bench::Subject),
+    /// Fuzz what reads files and answers of others, guided by coverage
+    Fuzz(fuzz::Options),
     /// Build the static binary and check that it is one
     Release,
 }
@@ -73,6 +76,7 @@ fn main() -> ExitCode {
         Chore::Demo { release } => demo::main(release),
         Chore::Faults { only, list } => faults::main(&only, list),
         Chore::Bench(subject) => bench::main(subject),
+        Chore::Fuzz(options) => fuzz::main(&options),
         Chore::Release => release::main(),
     };
     match done {

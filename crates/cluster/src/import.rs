@@ -51,7 +51,7 @@ fn rancher_of(deployment: &Value) -> Option<&str> {
 ///
 /// # Errors
 /// What the text is instead; nothing of it is in there.
-fn agent_in(text: &str) -> Result<Value, String> {
+pub(crate) fn agent_in(text: &str) -> Result<Value, String> {
     let begin = text.trim_start();
     if begin.starts_with('<') {
         return Err("answers with a web page".into());

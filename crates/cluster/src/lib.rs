@@ -16,6 +16,8 @@
 //! All tasks run on the deployment node, as the login user. Questions go through `kubectl get … -o json`, all of one role
 //! together; where the API does not answer, it is asked once only.
 
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod import;
 pub mod kubeconfig;
 pub mod kubectl;

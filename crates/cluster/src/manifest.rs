@@ -142,14 +142,14 @@ impl Manifest {
     }
 }
 
-struct Object {
-    name: String,
-    before: String,
-    after: String,
+pub(crate) struct Object {
+    pub(crate) name: String,
+    pub(crate) before: String,
+    pub(crate) after: String,
 }
 
 /// The objects of the output of `kubectl diff`, which is that of `diff -u -N` for folders with a file an object.
-fn objects_of(output: &str) -> Vec<Object> {
+pub(crate) fn objects_of(output: &str) -> Vec<Object> {
     let mut all: Vec<Object> = Vec::new();
     let mut in_hunk = false;
     for line in output.lines() {

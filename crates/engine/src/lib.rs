@@ -13,6 +13,8 @@ mod compose;
 pub mod decision;
 mod emit;
 mod fleet;
+#[doc(hidden)]
+pub mod fuzzing;
 mod host_run;
 pub mod inquiry;
 pub mod journal;

@@ -1,12 +1,13 @@
 //! What is wrong with an input file, and where: the one form in which every mistake in inventories, variables and
 //! files is reported.
 
+use indexmap::IndexSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A place in a file: what an operator needs to find the mistake with an editor.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Location {
     /// The file, as it was named or found. Command line values use names such as `-e` in angle brackets.
     pub file: Arc<Path>,
@@ -63,7 +64,7 @@ pub enum Severity {
 }
 
 /// One finding about the inputs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Diagnostic {
     /// Whether it stops the run.
     pub severity: Severity,
@@ -167,7 +168,7 @@ impl std::error::Error for Diagnostic {}
 
 /// All that is wrong, collected before anything connects.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Diagnostics(Vec<Diagnostic>);
+pub struct Diagnostics(IndexSet<Diagnostic>);
 
 impl Diagnostics {
     /// None yet.
@@ -177,9 +178,7 @@ impl Diagnostics {
 
     /// Adds one, unless the very same is there already.
     pub fn push(&mut self, diagnostic: Diagnostic) {
-        if !self.0.contains(&diagnostic) {
-            self.0.push(diagnostic);
-        }
+        self.0.insert(diagnostic);
     }
 
     /// Adds all of `other`.
@@ -211,7 +210,7 @@ impl Diagnostics {
     }
 
     /// In the order found.
-    pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
+    pub fn iter(&self) -> indexmap::set::Iter<'_, Diagnostic> {
         self.0.iter()
     }
 
@@ -223,7 +222,7 @@ impl Diagnostics {
 
 impl IntoIterator for Diagnostics {
     type Item = Diagnostic;
-    type IntoIter = std::vec::IntoIter<Diagnostic>;
+    type IntoIter = indexmap::set::IntoIter<Diagnostic>;
     fn into_iter(self) -> Self::IntoIter {
         self.0.into_iter()
     }

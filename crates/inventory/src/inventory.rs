@@ -84,7 +84,7 @@ pub fn load(options: &LoadOptions) -> Loaded {
 }
 
 /// This machine under the names that mean it, when no inventory names it.
-fn implicit_hosts() -> Vec<Host> {
+pub(crate) fn implicit_hosts() -> Vec<Host> {
     let local = |name: &str| {
         let var = Var {
             value: Value::str("local"),

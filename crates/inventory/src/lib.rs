@@ -7,6 +7,8 @@
 pub mod address;
 pub mod diagnostic;
 pub mod extra_vars;
+#[doc(hidden)]
+pub mod fuzzing;
 mod graph;
 mod ini;
 mod inventory;

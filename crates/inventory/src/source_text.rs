@@ -25,10 +25,19 @@ impl std::fmt::Debug for SourceText {
 impl SourceText {
     /// Cuts `text` into lines. With `hidden` (decrypted vault files) no location will ever carry a line's text.
     pub fn new(file: &Path, text: &str, hidden: bool) -> Self {
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        Self::cut(file, split_lines(without_mark(text)), hidden)
+    }
+
+    /// The same with lines as YAML has them, which end at line feeds and carriage returns alone.
+    pub(crate) fn of_yaml(file: &Path, text: &str, hidden: bool) -> Self {
+        let lines = split_at(without_mark(text), |c| matches!(c, '\n' | '\r'));
+        Self::cut(file, lines, hidden)
+    }
+
+    fn cut(file: &Path, lines: Vec<&str>, hidden: bool) -> Self {
         Self {
             file: Arc::from(file),
-            lines: split_lines(text).into_iter().map(Arc::from).collect(),
+            lines: lines.into_iter().map(Arc::from).collect(),
             hidden,
         }
     }
@@ -76,17 +85,26 @@ impl SourceText {
     }
 }
 
+fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
+}
+
 /// Lines as Python's `str.splitlines` gives them.
 pub(crate) fn split_lines(text: &str) -> Vec<&str> {
+    split_at(text, |c| {
+        matches!(
+            c,
+            '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{1c}'..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}'
+        )
+    })
+}
+
+fn split_at(text: &str, is_break: fn(char) -> bool) -> Vec<&str> {
     let mut lines = Vec::new();
     let mut start = 0;
     let mut chars = text.char_indices().peekable();
     while let Some((at, c)) = chars.next() {
-        let is_break = matches!(
-            c,
-            '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{1c}'..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}'
-        );
-        if !is_break {
+        if !is_break(c) {
             continue;
         }
         lines.push(&text[start..at]);
@@ -104,7 +122,15 @@ pub(crate) fn split_lines(text: &str) -> Vec<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::split_lines;
+    use super::{SourceText, split_lines};
+    use std::path::Path;
+
+    #[test]
+    fn lines_of_yaml_are_those_that_its_places_count() {
+        let source = SourceText::of_yaml(Path::new("f"), "\u{feff}a: \"\u{2028}\u{c}\"\r\nb: [\rc\n", false);
+        let lines: Vec<&str> = source.lines().iter().map(|line| &**line).collect();
+        assert_eq!(lines, ["a: \"\u{2028}\u{c}\"", "b: [", "c"]);
+    }
 
     #[test]
     fn lines_as_python_cuts_them() {

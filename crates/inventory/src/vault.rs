@@ -179,10 +179,20 @@ pub fn is_vault(text: &str) -> bool {
 /// Encrypts `text` with `secret`. `salt` must be 32 bytes from the system's random source. A `label` other than
 /// `default` makes a vault of format 1.2 that names it.
 pub fn encrypt(text: &str, secret: &SecretString, salt: &[u8; 32], label: Option<&str>) -> String {
-    let keys = derive(secret, salt);
     let mut data = Zeroizing::new(text.as_bytes().to_vec());
     let padding = BLOCK - data.len() % BLOCK;
     data.extend(std::iter::repeat_n(u8::try_from(padding).unwrap_or(0), padding));
+    seal(data, secret, salt, label)
+}
+
+/// A vault of exactly these bytes, the padding included.
+pub(crate) fn seal(
+    mut data: Zeroizing<Vec<u8>>,
+    secret: &SecretString,
+    salt: &[u8; 32],
+    label: Option<&str>,
+) -> String {
+    let keys = derive(secret, salt);
     apply_cipher(&keys, &mut data);
     let tag = authenticate(&keys, &data).finalize().into_bytes();
     let inner = format!("{}\n{}\n{}", to_hex(salt), to_hex(&tag), to_hex(&data));

@@ -418,3 +418,25 @@ fn a_damaged_vault_says_so() {
         assert!(error.contains(part), "{error}");
     }
 }
+
+#[test]
+fn a_finding_in_yaml_shows_its_own_line_whatever_stands_above() {
+    let text = "all:\n  vars:\n    a: \"one\u{2028}two\u{c}\"\n  hosts: [\n";
+    let (_folder, loaded) = load_files(&[("hosts.yml", text)], "hosts.yml", VaultSecrets::none());
+    let places = loaded.diagnostics.iter().filter_map(|found| found.location.clone());
+    let lines: Vec<&str> = text.lines().collect();
+    let mut some = false;
+    for place in places.filter(|place| place.line > 0) {
+        some = true;
+        let line = lines.get(place.line as usize - 1).copied();
+        assert_eq!(place.text.as_deref(), line, "{place}");
+    }
+    assert!(some, "{:?}", loaded.diagnostics);
+}
+
+#[test]
+fn very_many_findings_are_told_apart_in_no_time_to_speak_of() {
+    let text: String = (0..100_000).map(|n| format!("host {}\n", n % 7)).collect();
+    let (_folder, loaded) = load_files(&[("hosts.ini", &text)], "hosts.ini", VaultSecrets::none());
+    assert_eq!(loaded.diagnostics.error_count(), 100_000);
+}

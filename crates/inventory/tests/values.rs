@@ -458,6 +458,22 @@ fn an_error_in_a_file_names_its_line_and_column() {
 }
 
 #[test]
+fn an_error_in_a_file_with_other_line_ends_names_its_line_and_column() {
+    let vars = one("a: 1\n");
+    let error = vars
+        .render_file("nginx.conf.j2", "# ä\r\n# ö\r\n# ü\r\n{{ a.b.c }}ß\r\n", &VarMap::new())
+        .unwrap_err();
+    assert_eq!(
+        error.location().map(ToString::to_string).as_deref(),
+        Some("nginx.conf.j2:4:4")
+    );
+    assert_eq!(error.location().and_then(|l| l.text.as_deref()), Some("{{ a.b.c }}ß"));
+    // This one once pointed into the middle of a character.
+    let template = "ä\r\n\r\n\r\näää{{ a.b }}";
+    assert!(vars.render_file("x.j2", template, &VarMap::new()).is_err());
+}
+
+#[test]
 fn a_wrong_name_gets_the_nearest_as_help() {
     let vars = one("a: 1\n");
     let help = |template: &str| {

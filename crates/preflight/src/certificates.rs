@@ -96,10 +96,29 @@ impl Issue {
 pub fn check_pair(pair: &CertificatePair) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     let (ders, key) = read_pair(pair, &mut found);
-    match parsed(pair, &ders) {
+    checked(pair, &ders, key.as_ref(), found)
+}
+
+/// [`check_pair`] of files with this content.
+pub(crate) fn check_content(pair: &CertificatePair, certificate: &[u8], key: &[u8]) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    let ders = parse(&pair.certificate, certificate, &mut found);
+    let key = private_key::parse(&pair.key, key);
+    let ders = ders.map_err(|problem| found.push(problem)).unwrap_or_default();
+    let key = key.map_err(|problem| found.push(problem)).ok();
+    checked(pair, &ders, key.as_ref(), found)
+}
+
+fn checked(
+    pair: &CertificatePair,
+    ders: &[CertificateDer<'static>],
+    key: Option<&PrivateKeyDer<'_>>,
+    mut found: Vec<Issue>,
+) -> Vec<Diagnostic> {
+    match parsed(pair, ders) {
         Err(issue) => found.push(issue),
         Ok(chain) => {
-            found.extend(check_chain(pair, &ders, &chain, key.as_ref()));
+            found.extend(check_chain(pair, ders, &chain, key));
             found.extend(chain::check(&pair.certificate, &chain));
             if let Some(leaf) = chain.get(chain::leaf(&chain)) {
                 found.extend(check_names(pair, leaf));

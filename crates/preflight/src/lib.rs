@@ -9,6 +9,8 @@ pub mod certificates;
 mod chain;
 pub mod dns;
 pub mod fleet;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod guide;
 pub mod hosts;
 pub mod https;

@@ -46,7 +46,8 @@ impl ServerUrl {
             },
         };
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | ':' | '_');
-        if host.is_empty() || !host.chars().all(plain) {
+        let is_address = authority.starts_with('[');
+        if host.is_empty() || !host.chars().all(plain) || (host.contains(':') && !is_address) {
             return Err(bad("it has no name of a host"));
         }
         if port.is_some_and(|port| port.parse::<u16>().ok().filter(|port| *port > 0).is_none()) {
@@ -92,15 +93,32 @@ pub(crate) fn shown(text: &str) -> String {
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let host = authority.rsplit('@').next().unwrap_or_default();
     let plain: String = host.chars().filter(|c| c.is_ascii_graphic()).take(80).collect();
-    match scheme {
-        "" => plain,
-        _ => format!("{}://{plain}", scheme.chars().take(10).collect::<String>()),
+    // What is no scheme may be a user as well.
+    let is_scheme = !scheme.is_empty() && scheme.len() <= 10 && scheme.chars().all(|c| c.is_ascii_alphanumeric());
+    if is_scheme {
+        format!("{scheme}://{plain}")
+    } else {
+        plain
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_holds_no_port() {
+        assert!(ServerUrl::parse("https://host:443:443").is_err());
+        assert!(ServerUrl::parse("https://[::1]:443").is_ok());
+    }
+
+    #[test]
+    fn what_is_shown_of_a_url_steers_no_terminal() {
+        assert_eq!(shown("ht\x1b[2Jtps://a:b@\x1bhost/p?q"), "host");
+        assert_eq!(shown("admin:pw@x://host"), "host");
+        assert_eq!(shown("https://admin:pw@host/x"), "https://host");
+        assert_eq!(shown("\x1b]0;x\x07"), "]0;x");
+    }
 
     #[test]
     fn servers_are_read() {

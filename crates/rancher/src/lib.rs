@@ -21,6 +21,8 @@ mod address;
 mod client;
 mod error;
 mod flow;
+#[doc(hidden)]
+pub mod fuzzing;
 mod http;
 mod objects;
 mod trust;

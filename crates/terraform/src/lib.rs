@@ -24,6 +24,8 @@ mod binary;
 mod diagnostic;
 mod error;
 mod event;
+#[doc(hidden)]
+pub mod fuzzing;
 mod interrupt;
 mod options;
 mod outputs;

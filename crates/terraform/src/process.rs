@@ -224,7 +224,7 @@ fn tail(file: &mut File) -> String {
 
 /// What was read so far.
 #[derive(Default)]
-struct Reading {
+pub(crate) struct Reading {
     line: Vec<u8>,
     /// The line is too long, and what is left of it is passed over.
     over: bool,
@@ -233,7 +233,7 @@ struct Reading {
     ui: Option<String>,
     diagnostics: Vec<TerraformDiagnostic>,
     text: String,
-    progress: Progress,
+    pub(crate) progress: Progress,
     began: bool,
     /// It is a version that is not understood.
     refused: bool,
@@ -252,7 +252,7 @@ impl Reading {
         }
     }
 
-    fn take(&mut self, mut bytes: &[u8], on_event: &mut OnEvent<'_>) {
+    pub(crate) fn take(&mut self, mut bytes: &[u8], on_event: &mut OnEvent<'_>) {
         while let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
             self.add(&bytes[..end]);
             self.end_of_line(on_event);
@@ -267,7 +267,7 @@ impl Reading {
         self.line.extend_from_slice(&bytes[..bytes.len().min(room)]);
     }
 
-    fn finish(&mut self, on_event: &mut OnEvent<'_>) {
+    pub(crate) fn finish(&mut self, on_event: &mut OnEvent<'_>) {
         if !self.line.is_empty() {
             self.end_of_line(on_event);
         }

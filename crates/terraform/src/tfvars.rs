@@ -157,9 +157,12 @@ fn location(source: &SourceText, text: &str, at: usize, with_line: bool) -> Loca
     let start = before.rfind('\n').map_or(0, |end| end + 1);
     let column = before[start..].trim_start_matches('\u{feff}').chars().count() + 1;
     let mut place = source.at(line, column);
-    if !with_line {
-        place.text = None;
-    }
+    // Lines end at a line feed alone here, others than those of `source`.
+    let shown = text[start..]
+        .lines()
+        .next()
+        .map(|line| line.trim_start_matches('\u{feff}'));
+    place.text = shown.filter(|_| with_line).map(Into::into);
     place
 }
 

@@ -42,6 +42,8 @@ pub mod error;
 mod exchange;
 pub mod fake;
 mod files;
+#[doc(hidden)]
+pub mod fuzzing;
 mod gate;
 mod host;
 pub mod known_hosts;

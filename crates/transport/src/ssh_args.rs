@@ -290,11 +290,15 @@ fn jump_of_command(command: &str) -> Option<Vec<JumpSpec>> {
             }
             continue;
         };
-        let letter = option.chars().next()?;
+        let mut rest = option.chars();
+        let letter = rest.next()?;
         if "46AaCfgKkMNnqsTtVvXxYy".contains(letter) {
             continue;
         }
-        let value = if option.len() > 1 { &option[1..] } else { words.next()? };
+        let value = match rest.as_str() {
+            "" => words.next()?,
+            attached => attached,
+        };
         match letter {
             'W' => forwards = value == "%h:%p" || value == "[%h]:%p",
             'p' => port = Some(value.parse().ok()?),
@@ -373,6 +377,7 @@ mod tests {
             ("ssh -J first -W %h:%p second", Some(vec![hop("first"), hop("second")])),
             ("nc -X connect -x proxy:3128 %h %p", None),
             ("ssh bastion nc %h %p", None),
+            ("ssh -W %h:%p -ä bastion", None),
         ] {
             let args = parse_ssh_args(&format!("-o ProxyCommand=\"{command}\"")).expect("readable");
             assert_eq!(args.jumps, expected, "{command}");

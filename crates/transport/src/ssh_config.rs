@@ -197,6 +197,16 @@ fn read_config(host: &str, text: &str, args: &mut SshArgs) {
     }
 }
 
+/// The door of [`crate::fuzzing`] to both readers.
+pub(crate) fn fuzzing(host: &str, text: &str, dump: bool) -> SshArgs {
+    if dump {
+        return read_dump(host, text);
+    }
+    let mut args = SshArgs::default();
+    read_config(host, text, &mut args);
+    args
+}
+
 fn host_line_matches(patterns: &str, host: &str) -> bool {
     let mut positive = false;
     for pattern in patterns

@@ -2,6 +2,7 @@
 //! for byte, comments and order included.
 
 use std::fmt;
+use std::ops::Range;
 use zeroize::Zeroizing;
 
 /// A file of `wg` or `wg-quick`. It may hold keys: it cannot be printed, and its memory is wiped.
@@ -151,15 +152,20 @@ impl WgConfig {
         }
     }
 
+    /// Where `section` stands. Sections are numbered as they come, so that looking at one after the other takes no longer in a file
+    /// of many.
+    fn range(&self, section: usize) -> Range<usize> {
+        let start = self.lines.partition_point(|line| line.section < section);
+        start..self.lines.partition_point(|line| line.section <= section)
+    }
+
     fn of(&self, section: usize) -> impl Iterator<Item = &Line> {
-        self.lines.iter().filter(move |line| line.section == section)
+        self.lines[self.range(section)].iter()
     }
 
     fn places(&self, section: usize, key: &str) -> Vec<usize> {
-        let is_it = |line: &Line| {
-            line.section == section && setting(&line.text).is_some_and(|(k, _)| k.eq_ignore_ascii_case(key))
-        };
-        (0..self.lines.len()).filter(|i| is_it(&self.lines[*i])).collect()
+        let is_it = |line: &Line| setting(&line.text).is_some_and(|(k, _)| k.eq_ignore_ascii_case(key));
+        self.range(section).filter(|i| is_it(&self.lines[*i])).collect()
     }
 
     /// Behind the last setting of `section`, or behind its header.

@@ -231,6 +231,20 @@ AllowedIPs = 10.13.13.4/32, 192.168.7.0/24
         Server::of(WgConfig::parse(text)).expect("a server")
     }
 
+    #[test]
+    fn a_file_of_very_many_peers_is_read_like_any_other() {
+        let peer = |n: u32| {
+            let [_, a, b, c] = n.to_be_bytes();
+            format!("[Peer]\n# peer{n}\nPublicKey = k{n}\nAllowedIPs = 10.{a}.{b}.{c}/32\n")
+        };
+        let text: String = (0..50_000).map(peer).collect();
+        let server = server(&format!("[Interface]\nAddress = 10.13.13.1/24\n{text}"));
+        let peers = server.peers();
+        assert_eq!(peers.len(), 50_000);
+        assert_eq!(peers[49_999].public_key.as_deref(), Some("k49999"));
+        assert_eq!(peers[49_999].address(), Some(Ipv4Addr::new(10, 0, 195, 79)));
+    }
+
     fn ip(text: &str) -> Ipv4Addr {
         text.parse().expect("an address")
     }

@@ -128,6 +128,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("mosip-prov-cli", &["mosip-prov", "mosip-prov-report"]),
     ("xtask", &[]),
     ("mosip-prov-tests", &[ANY]),
+    ("mosip-prov-fuzz", &[ANY]),
 ];
 
 /// Crates of others that only some of ours may use. A name stands for itself and for what begins with it and a dash

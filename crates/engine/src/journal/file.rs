@@ -217,7 +217,7 @@ impl Journal {
     }
 }
 
-fn parse(path: &Path, text: &str) -> Result<Vec<Entry>, JournalError> {
+pub(crate) fn parse(path: &Path, text: &str) -> Result<Vec<Entry>, JournalError> {
     let mut entries = Vec::new();
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
     for (index, line) in lines.iter().enumerate() {

@@ -4,7 +4,7 @@
 //! ever appended, and those that the next run depends on are on the disk before anything else happens. A last line
 //! that was torn by a crash is left out when reading and closed off when writing.
 
-mod file;
+pub(crate) mod file;
 mod record;
 mod state;
 

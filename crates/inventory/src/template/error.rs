@@ -200,7 +200,9 @@ impl ValueError {
         if let Some((offset, line)) = self.0.span {
             if whole_file {
                 found.line = line;
-                let start = template[..offset.min(template.len())].rfind('\n').map_or(0, |i| i + 1);
+                // The parser may point into the middle of a character.
+                let offset = template.floor_char_boundary(offset);
+                let start = template[..offset].rfind('\n').map_or(0, |i| i + 1);
                 found.column = column(&template[start..], offset.saturating_sub(start));
                 found.text = template[start..].lines().next().map(Arc::from);
             } else if let Some(text) = &location.text

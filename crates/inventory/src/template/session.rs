@@ -9,6 +9,7 @@ use crate::value::{Value, Var, VarMap};
 use crate::vars::World;
 use indexmap::IndexMap;
 use minijinja::machinery;
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -364,7 +365,8 @@ impl Session {
                 Ok((value.text()?.into_owned(), taint))
             }
             Err(error) => {
-                let mut error = error.place(body, Some(&location), true);
+                // Places count the text as it was parsed.
+                let mut error = error.place(&unix_ends(body), Some(&location), true);
                 if skipped > 0 {
                     error = error.shift_lines(skipped);
                 }
@@ -382,13 +384,7 @@ impl Session {
         convert: bool,
         locals: &Map,
     ) -> Eval<(Vec<V>, Taint)> {
-        let unix;
-        let text = if text.contains('\r') {
-            unix = text.replace("\r\n", "\n").replace('\r', "\n");
-            &unix
-        } else {
-            text
-        };
+        let text = &*unix_ends(text);
         if source::is_too_deep(text) {
             return Err(ValueError::new(ValueErrorKind::Limit {
                 message: "the template nests deeper than 40 levels or strings together more than 500 operators".into(),
@@ -449,5 +445,13 @@ pub(crate) fn mark(value: V, taint: Taint) -> V {
         V::Tuple(items) => V::tuple(items.iter().map(|v| mark(v.clone(), taint)).collect()),
         V::Map(map) => V::map(map.iter().map(|(k, v)| (k.clone(), mark(v.clone(), taint))).collect()),
         other => other,
+    }
+}
+
+/// `text` with the line ends that Jinja makes of any.
+fn unix_ends(text: &str) -> Cow<'_, str> {
+    match text.contains('\r') {
+        true => text.replace("\r\n", "\n").replace('\r', "\n").into(),
+        false => text.into(),
     }
 }

@@ -148,7 +148,7 @@ pub fn read(text: &str, name: &Path, secrets: &VaultSecrets, hidden: bool) -> (D
 }
 
 fn read_as(text: &str, name: &Path, secrets: &VaultSecrets, hidden: bool, json: bool) -> (Document, Diagnostics) {
-    let mut source = SourceText::new(name, text, hidden);
+    let mut source = SourceText::of_yaml(name, text, hidden);
     let mut found = Diagnostics::new();
     // Ansible tries JSON first; the two differ in numbers (`1e3` is one in JSON only).
     let is_json = json

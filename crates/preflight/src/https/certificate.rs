@@ -72,7 +72,7 @@ impl Roots {
 
 /// What a client thinks of `shown` from the server called `name`, `now` in seconds since 1970: one finding for each thing
 /// that is wrong, or one that all is well.
-pub(super) fn judge(shown: &[CertificateDer<'_>], name: &str, roots: &Roots, now: u64) -> Vec<Finding> {
+pub(crate) fn judge(shown: &[CertificateDer<'_>], name: &str, roots: &Roots, now: u64) -> Vec<Finding> {
     const INSTALL: &str = "install the right pair and deploy the front again: mosip-prov certificates install DIR";
     let mut found = Vec::new();
     let subject = format!("https://{name}");

@@ -3,7 +3,7 @@
 //! [`look`] goes there and judges nothing; [`judge`] judges and goes nowhere. Whatever certificates a server shows are
 //! taken at the handshake and judged afterwards, so that what is wrong with them can be said, and what is behind them too.
 
-mod certificate;
+pub(crate) mod certificate;
 mod client;
 mod judge;
 

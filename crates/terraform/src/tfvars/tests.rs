@@ -180,3 +180,10 @@ fn odd_text_is_no_reason_to_fall_over() {
         }
     }
 }
+
+#[test]
+fn a_value_is_shown_with_its_own_line_whatever_else_ends_lines_elsewhere() {
+    let found = read("a = \"one\u{2028}\"\nb = \"two\"\n").get("b").expect("set");
+    assert_eq!(found.place.to_string(), "terraform.tfvars:2:5");
+    assert_eq!(found.place.text.as_deref(), Some("b = \"two\""));
+}

@@ -121,6 +121,9 @@ impl Exchange {
                 Some(Event::Stderr(bytes)) => match &mut noise {
                     None => send(lines, Stream::Stderr, err.push(&bytes)).await,
                     Some(before) => {
+                        // The mark may begin in what came before, which is of no other use.
+                        let excess = before.len().saturating_sub(mark.len());
+                        before.drain(..excess);
                         before.extend_from_slice(&bytes);
                         let excess = before.len().saturating_sub(NOISE_KEPT.max(bytes.len() + mark.len()));
                         before.drain(..excess);
