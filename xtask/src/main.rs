@@ -63,6 +63,8 @@ enum Chore {
     Bench(bench::Subject),
     /// Fuzz what reads files and answers of others, guided by coverage
     Fuzz(fuzz::Options),
+    /// Measure the program beside others that do the same (needs root), and the time that we add to what we drive
+    Bench(bench::Arguments),
     /// Build the static binary and check that it is one
     Release,
 }
@@ -77,6 +79,7 @@ fn main() -> ExitCode {
         Chore::Faults { only, list } => faults::main(&only, list),
         Chore::Bench(subject) => bench::main(subject),
         Chore::Fuzz(options) => fuzz::main(&options),
+        Chore::Bench(arguments) => bench::main(arguments),
         Chore::Release => release::main(),
     };
     match done {

@@ -53,7 +53,7 @@ pub fn ensure() -> Result<PathBuf> {
 }
 
 /// A Python that is new enough and can make a venv; the distribution's before any other, installed if need be.
-fn python_with_venv() -> Result<String> {
+pub fn python_with_venv() -> Result<String> {
     const CANDIDATES: [&str; 2] = ["/usr/bin/python3", "python3"];
     let good = |python: &&str| version(python).is_some_and(|have| have >= OLDEST);
     let venv = |python: &&str| sh::succeeds(&[python, "-c", "import venv, ensurepip"]);

@@ -1,9 +1,10 @@
 //! Eleven real hosts on one machine: systemd containers over overlays of one base, each in a network namespace of its own.
 
 mod base;
+pub use base::RELEASE;
 pub mod hosts;
 mod inventory;
-mod machine;
+pub mod machine;
 mod network;
 mod registry;
 mod wireguard_image;

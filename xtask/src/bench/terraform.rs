@@ -5,58 +5,38 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::sh::{self, Context, Error, Result};
-use crate::tidy;
 
-/// What is measured.
-#[derive(clap::Subcommand)]
-pub enum Subject {
-    /// `mosip-prov terraform` against terraform by hand: plan, apply, destroy of roots of built-in resources
-    Terraform {
-        /// Resources of a root; may be repeated
-        #[arg(long, default_values_t = [50, 500])]
-        resources: Vec<usize>,
-        /// Pairs of each root
-        #[arg(long, default_value_t = 15)]
-        pairs: usize,
-        /// The program, in place of an optimised build
-        #[arg(long)]
-        program: Option<PathBuf>,
-        /// Fail when the ratio of medians is more than this
-        #[arg(long, default_value_t = 1.03)]
-        most: f64,
-    },
+/// How it is measured.
+#[derive(clap::Args, Clone, Debug, PartialEq)]
+pub struct Arguments {
+    /// Resources of a root; may be repeated
+    #[arg(long, default_values_t = [50, 500])]
+    resources: Vec<usize>,
+    /// Pairs of each root
+    #[arg(long, default_value_t = 15)]
+    pairs: usize,
+    /// Fail when the ratio of medians is more than this
+    #[arg(long, default_value_t = 1.03)]
+    most: f64,
 }
 
 /// Measures.
-pub fn main(subject: Subject) -> Result<()> {
-    let Subject::Terraform {
-        resources,
-        pairs,
-        program,
-        most,
-    } = subject;
+pub fn main(arguments: &Arguments, program: Option<&Path>) -> Result<()> {
     let program = match program {
         Some(program) => std::path::absolute(program).doing("cannot find the program")?,
-        None => built()?,
+        None => super::built("mosip-prov-cli", "mosip-prov")?,
     };
     let mut worst: f64 = 0.0;
-    for count in resources {
-        worst = worst.max(terraform(&program, count, pairs)?);
+    for count in &arguments.resources {
+        worst = worst.max(terraform(&program, *count, arguments.pairs)?);
     }
-    if worst > most {
+    if worst > arguments.most {
         return Err(Error(format!(
-            "the ratio of medians is {worst:.3}, and {most} is allowed"
+            "the ratio of medians is {worst:.3}, and {} is allowed",
+            arguments.most
         )));
     }
     Ok(())
-}
-
-fn built() -> Result<PathBuf> {
-    let workspace = tidy::workspace()?;
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let words = ["build", "--release", "-p", "mosip-prov-cli"];
-    sh::show(Command::new(cargo).current_dir(&workspace.root).args(words))?;
-    Ok(PathBuf::from(workspace.target).join("release/mosip-prov"))
 }
 
 /// The ratio of medians of pairs that alternate, ours against by hand.
