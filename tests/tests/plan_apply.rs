@@ -788,12 +788,12 @@ fn other_hosts_or_plays_are_no_case_for_the_plan_and_nothing_is_connected_to() {
 
 #[test]
 fn a_plan_grows_old() {
-    use std::time::{Duration, SystemTime};
+    use std::time::Duration;
     let ground = Ground::new();
     ground.plan(ground.settings(), &[]);
     let plan = ground.read();
     let hours = |n: u64| Duration::from_secs(n * 3600);
-    let made = SystemTime::from(plan.made());
+    let made = plan.made_at();
     assert!(plan.check_age(made + hours(23), hours(24)).is_ok());
     let old = plan
         .check_age(made + hours(25), hours(24))

@@ -58,9 +58,6 @@ enum Chore {
         #[arg(long)]
         list: bool,
     },
-    /// Measure how much time we add to what we drive
-    #[command(subcommand)]
-    Bench(bench::Subject),
     /// Fuzz what reads files and answers of others, guided by coverage
     Fuzz(fuzz::Options),
     /// Measure the program beside others that do the same (needs root), and the time that we add to what we drive
@@ -77,7 +74,6 @@ fn main() -> ExitCode {
         Chore::Ci { no_hosts } => ci::main(no_hosts),
         Chore::Demo { release } => demo::main(release),
         Chore::Faults { only, list } => faults::main(&only, list),
-        Chore::Bench(subject) => bench::main(subject),
         Chore::Fuzz(options) => fuzz::main(&options),
         Chore::Bench(arguments) => bench::main(arguments),
         Chore::Release => release::main(),

@@ -205,6 +205,8 @@ fn rehearsal_of(shared: &Shared, recorder: Arc<Recorder>) -> Shared {
         sites: Sites::new(shared.sites.owner().clone()),
         changes: AtomicU64::new(0),
         known: Mutex::default(),
+        clocks: shared.clocks.clone(),
+        locks_first: shared.locks_first,
         recorder: Some(recorder),
         running: Mutex::default(),
     }

@@ -19,9 +19,9 @@ pub(crate) struct Spent {
     pub pause: Duration,
 }
 
-/// What all of them took, by host.
-#[derive(Debug, Default)]
-pub(crate) struct Clocks(Mutex<HashMap<Arc<str>, Spent>>);
+/// What all of them took, by host; clones count together.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Clocks(Arc<Mutex<HashMap<Arc<str>, Spent>>>);
 
 impl Clocks {
     pub fn add(&self, host: &Arc<str>, spent: Spent) {

@@ -6,9 +6,9 @@
 
 pub mod answers;
 mod apply;
-mod clock;
 pub mod binding;
 mod bound;
+mod clock;
 mod compose;
 pub mod decision;
 mod emit;

@@ -1,7 +1,7 @@
 //! A run: plays in order, batches in order, so many hosts at once, and one owner of all events.
 
-use crate::clock::{Clocks, Spent};
 use crate::binding::{Binding, Recorder};
+use crate::clock::{Clocks, Spent};
 use crate::emit::{Emitter, count};
 use crate::fleet::Fleet;
 use crate::host_run::{End, HostRun, OnceBoard, Shared};
@@ -179,6 +179,7 @@ impl Engine {
             changes: AtomicU64::new(0),
             known: Mutex::default(),
             clocks: Clocks::default(),
+            locks_first: self.binding.is_some() && !check,
             recorder: kept.map(|(r, _)| r.clone()),
             running: Mutex::default(),
         };

@@ -435,6 +435,18 @@ fn a_finding_in_yaml_shows_its_own_line_whatever_stands_above() {
 }
 
 #[test]
+fn a_finding_at_the_end_of_a_file_points_into_it() {
+    let text = "%.1\u{303}:la _vin.\0\n";
+    let (_folder, loaded) = load_files(&[("hosts.yml", text)], "hosts.yml", VaultSecrets::none());
+    let found = loaded.diagnostics.iter().next().expect("a finding");
+    let place = found.location.as_ref().expect("a place");
+    assert!(
+        place.column as usize <= text.lines().next().unwrap_or_default().chars().count() + 1,
+        "{place}"
+    );
+}
+
+#[test]
 fn very_many_findings_are_told_apart_in_no_time_to_speak_of() {
     let text: String = (0..100_000).map(|n| format!("host {}\n", n % 7)).collect();
     let (_folder, loaded) = load_files(&[("hosts.ini", &text)], "hosts.ini", VaultSecrets::none());

@@ -66,7 +66,7 @@ run() {
     if grep -q -e '^E: Could not get lock' -e '^E: Unable to acquire the dpkg frontend lock' -e '^E: Unable to lock' "$E" &&
       [ "$(date +%s)" -lt "$END" ]; then sleep 1; continue; fi
     # dpkg gives its reason on the line after.
-    grep -A 1 -e '^E: ' -e '^dpkg: error' "$E" >&2 || cat "$E" >&2
+    grep -A 1 -e '^E: ' -e '^dpkg: .*error' "$E" >&2 || cat "$E" >&2
     { printf x >"$E"; } 2>/dev/null || echo "E: No space left on device for $E, where errors are kept" >&2
     exit "$r"
   done

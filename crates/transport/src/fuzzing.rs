@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use russh::keys::PublicKey;
 use tokio::io::DuplexStream;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 use crate::error::ErrorKind;
 use crate::exchange;
@@ -74,17 +74,17 @@ pub fn dump(host: &str, text: &str) -> SshArgs {
 
 /// The program that says it, and the other end of its standard input.
 fn process(said: &Said<'_>) -> (Process, DuplexStream) {
-    let (sender, events) = mpsc::unbounded_channel();
+    let (mut sender, events) = crate::process::events(usize::MAX);
     for (stream, piece) in &said.pieces {
         let bytes = Bytes::copy_from_slice(piece);
         let event = match stream {
             Stream::Stdout => Event::Stdout(bytes),
             Stream::Stderr => Event::Stderr(bytes),
         };
-        let _ = sender.send(event);
+        sender.send(event);
     }
     if let Some(status) = said.exit {
-        let _ = sender.send(Event::Exit(status));
+        sender.send(Event::Exit(status));
     }
     let (stdin, sent) = tokio::io::duplex(64 << 10);
     let process = Process {

@@ -83,7 +83,7 @@ async fn an_endless_answer_takes_no_memory() {
     let folder = tempfile::tempdir().expect("a folder");
     let done = folder.path().join("done");
     let then = format!(
-        "ready; read -r l; head -c \"${{l%% *}}\" >/dev/null; echo \"$n done ok 0 0 0 0\"; flood x; : >'{}'; sleep 30",
+        "ready; read -r l; head -c \"${{l%% *}}\" >/dev/null; echo \"$n done ok 0 0 0 0 0.00 0.00\"; flood x; : >'{}'; sleep 30",
         done.display()
     );
     let host = host(&folder, &then);

@@ -60,8 +60,11 @@ fn controller(testbed: &Testbed, pair: Pair, fault: Option<Fault>, step: Step, d
         _ => String::new(),
     };
     let known = match disk {
-        Some(_) => "ansible_ssh_common_args='-o StrictHostKeyChecking=accept-new'",
-        None => "ansible_host_key_checking=False",
+        Some(disk) => format!(
+            "ansible_ssh_common_args='-o StrictHostKeyChecking=accept-new -o UserKnownHostsFile={}/known_hosts'",
+            disk.path().display()
+        ),
+        None => "ansible_host_key_checking=False".to_owned(),
     };
     write(
         controller.inventory(),
@@ -206,11 +209,12 @@ fn wait_for_hold(testbed: &Testbed, host: &str, running: &mut Running) -> Result
             return Ok(());
         }
         if !running.is_running() {
-            return Err("it ended before it came to the step".to_owned());
+            break;
         }
         std::thread::sleep(Duration::from_millis(50));
     }
-    Err("it did not come to the step".to_owned())
+    let said: Vec<String> = running.events().iter().map(ToString::to_string).collect();
+    Err(format!("it did not come to the step:\n{}", said.join("\n")))
 }
 
 /// In short what came of the run that met the fault; an error when it may not come of it.

@@ -220,7 +220,7 @@ StrictModes no
 SetEnv LD_PRELOAD={library} FAKETIME_TIMESTAMP_FILE={PLACE}/clock FAKETIME_NO_CACHE=1 FAKETIME_DONT_FAKE_MONOTONIC=1"
                     ),
                 )
-                .and(format!("rm -f {PLACE}/clock"))
+                .and(format!("rm -f {PLACE}/clock; dpkg --purge libfaketime >/dev/null"))
             }
             Self::SudoGone | Self::SudoPassword => revocable(testbed, host, "--create-home"),
             Self::Bare => revocable(testbed, host, "--no-create-home").on_going(

@@ -7,7 +7,7 @@ pub mod steps;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::testbed::Testbed;
@@ -99,38 +99,42 @@ pub fn run(
     let ahead: Mutex<Vec<Case>> = Mutex::new(cases.iter().rev().copied().collect());
     let done = Mutex::new(BTreeMap::new());
     let undisturbed: Mutex<BTreeMap<&str, String>> = Mutex::default();
-    let lock = |what: &str| format!("the lock of {what}");
     std::thread::scope(|scope| {
         for pair in PAIRS {
             let (ahead, done, undisturbed, said) = (&ahead, &done, &undisturbed, &said);
             scope.spawn(move || {
                 loop {
-                    let Some(case) = ahead.lock().expect(&lock("cases")).pop() else {
+                    let Some(case) = hold(ahead).pop() else {
                         return;
                     };
                     let (fault, step) = case;
-                    let known = undisturbed.lock().expect(&lock("states")).get(step.name()).cloned();
+                    let known = hold(undisturbed).get(step.name()).cloned();
                     let reference = match known {
                         Some(state) => Ok(state),
                         None => case::undisturbed(testbed, pair, step),
                     };
                     let began = Instant::now();
                     let outcome = reference.and_then(|state| {
-                        let mut states = undisturbed.lock().expect(&lock("states"));
+                        let mut states = hold(undisturbed);
                         states.insert(step.name(), state.clone());
                         drop(states);
                         case::run(testbed, pair, fault, step, &state)
                     });
                     said(&name(case), &outcome, began.elapsed());
-                    done.lock().expect(&lock("results")).insert(name(case), outcome);
+                    hold(done).insert(name(case), outcome);
                 }
             });
         }
     });
     Results {
-        cases: done.into_inner().expect("nobody panicked"),
+        cases: done.into_inner().unwrap_or_else(PoisonError::into_inner),
         took: began.elapsed(),
     }
+}
+
+/// What is behind a lock, whatever became of the thread that had it last.
+fn hold<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
+    lock.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Results {

@@ -309,7 +309,10 @@ pub fn state_of_step(testbed: &Testbed, step: Step, host: &str, partner: &str) -
         Step::Long => testbed.root(host, &file("long")),
         Step::Upload => testbed.root(host, &file("upload")),
         Step::Delegated => testbed.root(partner, &file("served")),
-        Step::Package => testbed.root(host, "dpkg -s tree 2>/dev/null | grep ^Status; dpkg --audit; true"),
+        Step::Package => testbed.root(
+            host,
+            "dpkg -s tree 2>/dev/null | grep '^Status: install ok installed'; dpkg --audit; true",
+        ),
         Step::Handler => testbed.root(host, "sha256sum /etc/systemd/system/survive.service"),
         // Whether it runs is its own business while it is being started.
         Step::Service | Step::Ask => String::new(),

@@ -43,6 +43,9 @@ impl Contestant {
     }
 }
 
+/// The words that start a contestant, and what its environment has more.
+type Started = (Vec<String>, Vec<(String, String)>);
+
 /// The programs.
 pub struct Programs {
     /// Ours.
@@ -64,7 +67,7 @@ impl Programs {
     }
 
     /// The words that start a contestant in a folder of [`ground::lay_out`], and its environment.
-    pub fn start(&self, who: Contestant, folder: &Path, forks: usize) -> Result<(Vec<String>, Vec<(String, String)>)> {
+    pub fn start(&self, who: Contestant, folder: &Path, forks: usize) -> Result<Started> {
         let path = |path: PathBuf| path.to_string_lossy().into_owned();
         let peer = |name: &str| -> Result<String> {
             let venv = self.peers.clone().map_err(Error)?;
@@ -72,7 +75,7 @@ impl Programs {
         };
         let forks = forks.to_string();
         let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
-        let ansible = |configuration: &str| -> Result<(Vec<String>, Vec<(String, String)>)> {
+        let ansible = |configuration: &str| -> Result<Started> {
             let playbook = peer("ansible-playbook")?;
             let env = |name: &str, value: String| (name.to_owned(), value);
             Ok((

@@ -209,7 +209,7 @@ pub fn large(runner: &mut Runner<'_>, controller: &Path, quick: bool) -> Result<
             turn.reverse();
         }
         for who in turn {
-            if !runner.has_time(20.0) {
+            if !runner.has_time(5.0) {
                 continue;
             }
             // Writing back what the run before wrote must not be this one's time.

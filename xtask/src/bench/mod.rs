@@ -86,14 +86,14 @@ impl Subject {
         }
     }
 
-    /// Minutes that it may take, all rounds and few.
+    /// Minutes after which nothing more of it is begun, with all rounds and with few.
     fn minutes(&self, quick: bool) -> f64 {
         let (all, few) = match self {
-            Self::Peers => (14.0, 3.0),
-            Self::Many => (7.0, 1.0),
-            Self::Files => (2.0, 0.5),
-            Self::Upload => (3.0, 0.5),
-            Self::Cold => (14.0, 3.0),
+            Self::Peers => (12.0, 3.0),
+            Self::Many => (10.0, 1.5),
+            Self::Files => (3.0, 0.5),
+            Self::Upload => (3.0, 1.0),
+            Self::Cold => (12.0, 2.5),
             Self::Report | Self::Terraform(_) => (0.0, 0.0),
         };
         if quick { few } else { all }
@@ -136,7 +136,9 @@ pub fn main(arguments: Arguments) -> Result<()> {
     })
     .doing("cannot find the folder of results")?;
     let total: f64 = subjects.iter().map(|subject| subject.minutes(arguments.quick)).sum();
-    println!("subjects and the most that each may take, builds and a testbed that is down aside:");
+    println!(
+        "subjects, and the minutes after which nothing more of each is begun (builds and a testbed that is down aside):"
+    );
     for subject in &subjects {
         println!("  {:<8} {} min", subject.name(), subject.minutes(arguments.quick));
     }

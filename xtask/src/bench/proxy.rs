@@ -1,8 +1,8 @@
 //! A TCP proxy between a contestant and the hosts: delays every byte, cuts connections, and counts what passes.
 //!
-//! Everything is counted on the client's side. A round trip is counted whenever the client begins to send after something
-//! came to it; what both sides send at once, and what is sent in a row, is one. What the client sends last, without
-//! waiting for an answer, counts too, so that the figure is never too low.
+//! Everything is counted on the client's side. A round trip is counted whenever something comes to the client after it has
+//! sent something: what is sent in a row, and what comes in a row, is one. What the client sends last, to which nothing
+//! comes, is none; what the host would have sent anyway is one all the same, so that the figure is rather too high.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -44,21 +44,22 @@ struct Connection {
     up: AtomicU64,
     down: AtomicU64,
     round_trips: AtomicU64,
-    /// The last that happened was that something came to the client.
-    answered: AtomicBool,
+    /// The client has sent something since anything came to it.
+    asked: AtomicBool,
     cut: AtomicBool,
 }
 
 impl Connection {
     fn sent(&self, count: u64) {
-        if self.up.fetch_add(count, Ordering::SeqCst) == 0 || self.answered.swap(false, Ordering::SeqCst) {
-            self.round_trips.fetch_add(1, Ordering::SeqCst);
-        }
+        self.up.fetch_add(count, Ordering::SeqCst);
+        self.asked.store(true, Ordering::SeqCst);
     }
 
     fn came(&self, count: u64) {
         self.down.fetch_add(count, Ordering::SeqCst);
-        self.answered.store(true, Ordering::SeqCst);
+        if self.asked.swap(false, Ordering::SeqCst) {
+            self.round_trips.fetch_add(1, Ordering::SeqCst);
+        }
     }
 }
 
@@ -98,7 +99,7 @@ impl Proxy {
                     let at = number.fetch_add(1, Ordering::SeqCst);
                     let cut = loss && at % ONE_IN == FIRST_CUT;
                     one.cut.store(cut, Ordering::SeqCst);
-                    if cut && (at / ONE_IN) % 2 == 0 {
+                    if cut && (at / ONE_IN).is_multiple_of(2) {
                         continue;
                     }
                     // A refused connection shows to the client as one that is closed at once.

@@ -59,7 +59,7 @@ pub struct Runner<'a> {
     pub programs: &'a Programs,
     /// Where it is written down.
     pub book: Book,
-    /// When the subject must be over.
+    /// When nothing more of the subject is begun.
     pub deadline: Instant,
     /// How long one run may take.
     pub limit: Duration,
@@ -154,13 +154,12 @@ impl Runner<'_> {
             // What came from before is nobody's.
             proxy.take();
         }
-        let left = self.deadline.saturating_duration_since(Instant::now());
         let measured = meter::run(&Job {
             words: &start.words,
             folder: start.folder,
             env: &start.env,
             log: &log,
-            limit: self.limit.min(left.max(Duration::from_secs(10))),
+            limit: self.limit,
             memory: round.memory,
         })?;
         let wire = proxy.map(Proxy::take);

@@ -1,3 +1,5 @@
+//! What is bound to what, as data.
+
 use super::*;
 use crate::step::{FileToWrite, Shell, WriteFiles};
 use std::time::Duration;
@@ -110,7 +112,7 @@ fn tasks_that_came_or_went_are_differences_and_order_is_none() {
         handler: true,
         ..a.clone()
     };
-    assert_eq!(compare("h", &[a.clone()], &now(vec![handler])).len(), 2);
+    assert_eq!(compare("h", std::slice::from_ref(&a), &now(vec![handler])).len(), 2);
     // A play that is left out is not compared: it is not carried out either.
     let later = Planned {
         play: ("book".into(), "later".into()),

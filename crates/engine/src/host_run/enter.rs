@@ -42,7 +42,7 @@ impl HostRun<'_> {
     pub(super) async fn come_to(&mut self, id: &TaskId, place: &Place, questions: &[Question]) -> Result<(), End> {
         let shared = self.shared;
         // Work that this controller knows to be there is to be taken over.
-        if shared.past.units.iter().any(|unit| unit.host == *place.0) {
+        if shared.locks_first || shared.past.units.iter().any(|unit| unit.host == *place.0) {
             return self.enter(id, place, questions).await;
         }
         let host = self.host(id, &place.0).await?;

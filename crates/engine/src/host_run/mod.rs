@@ -11,9 +11,9 @@ mod rollback;
 mod solo;
 mod tell;
 
+use crate::binding::Recorder;
 use crate::clock::{Clocks, Spent};
 use crate::compose::Composed;
-use crate::binding::Recorder;
 use crate::decision::Change;
 use crate::emit::Emitter;
 use crate::fleet::Fleet;
@@ -58,6 +58,8 @@ pub(crate) struct Shared {
     pub known: Mutex<BTreeMap<Arc<str>, (u64, Memory)>>,
     /// Where the time goes.
     pub clocks: Clocks,
+    /// Takes a machine's lock before asking: what is compared with a plan must still hold when it is carried out.
+    pub locks_first: bool,
     /// Keeps what is decided, if it is to be kept.
     pub recorder: Option<Arc<Recorder>>,
     /// What is being carried out where, for the operator who interrupts.
@@ -175,19 +177,6 @@ impl<'r> HostRun<'r> {
             stopped_at: None,
             spent: Spent::default(),
         }
-    }
-
-    /// Its tasks in this play, in order.
-    fn positions(&self) -> Vec<Position<'r>> {
-        let roles = self.part.roles.iter().enumerate();
-        let tasks = roles.flat_map(|(role, r)| {
-            r.tasks.iter().map(move |task| Position {
-                role,
-                task,
-                handler: false,
-            })
-        });
-        tasks.collect()
     }
 
     /// Does all of the host's tasks in this play.

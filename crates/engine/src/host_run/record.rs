@@ -1,4 +1,4 @@
-//! What a task decided, written down for a plan.
+//! The tasks of a host, and what they decided, written down for a plan.
 
 use super::{Decided, HostRun, Position};
 use crate::answers::Answers;
@@ -9,6 +9,21 @@ use crate::question::Question;
 use crate::task::Task;
 use crate::text::sanitize;
 use mosip_prov_events::TaskStatus;
+
+impl<'r> HostRun<'r> {
+    /// Its tasks in this play, in order.
+    pub(super) fn positions(&self) -> Vec<Position<'r>> {
+        let roles = self.part.roles.iter().enumerate();
+        let tasks = roles.flat_map(|(role, r)| {
+            r.tasks.iter().map(move |task| Position {
+                role,
+                task,
+                handler: false,
+            })
+        });
+        tasks.collect()
+    }
+}
 
 impl HostRun<'_> {
     /// Keeps what was decided, if this run keeps it.

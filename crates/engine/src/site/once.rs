@@ -31,8 +31,10 @@ else
 {guard}umask 077
 mkdir -p \"$b/applied\" && mkdir \"$r\" || exit
 umask 022
-# The room for the status is taken before anything is done. Where there is none, cat says why.
-{{ echo 255 >\"$r/status.new\"; }} 2>/dev/null || echo 255 | cat >\"$r/status.new\" || {{ echo \"cannot write to $b\" >&2; rm -rf \"$r\"; exit 1; }}
+# The room for the status is taken before anything is done, and that for its answer is seen to be there. Where there is
+# none, cat says why.
+{{ echo 255 >\"$r/status.new\" && printf '%12288s' '' >\"$r/room\"; }} 2>/dev/null || printf '%12288s' '' | cat >\"$r/room\" || {{ echo \"cannot write to $b\" >&2; rm -rf \"$r\"; exit 1; }}
+: >\"$r/room\"
 (
 trap '' HUP
 sh -c 'echo $PPID' >\"$r/pid.new\" && mv \"$r/pid.new\" \"$r/pid\"

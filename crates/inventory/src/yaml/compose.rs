@@ -110,8 +110,11 @@ impl<'a> Composer<'a> {
             self.refused_tab = Some(mark.index());
         }
         let help = "quote a value that holds `: `, `#`, or starts with `{`, `[`, `@`, `*`, `&`, `!`, `%` or a template";
+        // At the end of a text the parser may count on behind its last line.
+        let line = self.source.lines().get(mark.line().saturating_sub(1));
+        let end = line.map_or(0, |line| line.chars().count()) + 1;
         Diagnostic::error(format!("this is not YAML: {}", error.info()))
-            .at(self.source.at(mark.line(), mark.col() + 1))
+            .at(self.source.at(mark.line(), end.min(mark.col() + 1)))
             .help(help)
     }
 

@@ -176,6 +176,12 @@ impl Plan {
         self.body.made
     }
 
+    /// The same, as the system counts.
+    pub fn made_at(&self) -> SystemTime {
+        let since = u64::try_from(self.body.made.as_millisecond()).unwrap_or(0);
+        SystemTime::UNIX_EPOCH + Duration::from_millis(since)
+    }
+
     /// All of it.
     pub fn body(&self) -> &Body {
         &self.body
@@ -202,8 +208,7 @@ impl Plan {
     /// # Errors
     /// It is older, or of a time to come.
     pub fn check_age(&self, now: SystemTime, most: Duration) -> Result<(), InputErrors> {
-        let made = SystemTime::from(self.body.made);
-        let problem = match now.duration_since(made) {
+        let problem = match now.duration_since(self.made_at()) {
             Ok(age) if age > most => Diagnostic::error(format!(
                 "the plan is {} hours old, of {:.0}; it may be {} hours old",
                 age.as_secs() / 3600,

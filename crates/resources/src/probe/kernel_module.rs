@@ -187,7 +187,7 @@ mod tests {
         .expect("written");
         let script = KernelModuleProbe
             .script(&["br_netfilter", "overlay", "nf_conntrack", "net"])
-            .replace("\"/lib/modules/$(uname -r)/modules.builtin\"", &place("builtin"))
+            .replace("\"/lib/modules/$r/modules.builtin\"", &place("builtin"))
             .replace("/proc/modules", &place("loaded"))
             .replace("/sys/module", &place("none"));
         for shell in sh_available() {

@@ -19,8 +19,10 @@ impl Exchange {
             stdout: BytesMut::new(),
             stderr: Vec::new(),
             status: None,
+            flooded: false,
             pid: 0,
             folder: String::new(),
+            remote: std::time::Duration::ZERO,
         }
     }
 
@@ -48,6 +50,7 @@ async fn begin(exchange: &mut Exchange, way: Way) -> Result<(), ErrorKind> {
         sudo: &sudo,
         leftover: "",
         mark: &Mark::default(),
+        backlog: usize::MAX,
     };
     exchange.begin(&start, bytes::Bytes::new()).await
 }

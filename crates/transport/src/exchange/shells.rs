@@ -116,10 +116,6 @@ impl<O: Opener> Shells<O> {
         output: Option<usize>,
     ) -> Result<Response, ErrorKind> {
         let user = self.user(identity);
-        let limits = Limits {
-            time: self.limit(request),
-            output: output.unwrap_or(self.settings.output_limit),
-        };
         let slot = self.slots.lock().await.entry(user.clone()).or_default().clone();
         let mut slot = slot.lock().await;
         // Taken out while in use: a caller that gives up half-way leaves no shell behind that is out of step.

@@ -11,7 +11,7 @@ const NOW: u64 = 1_795_521_600;
 /// with a NUL between; or certificates as a server sends them, each behind its length in two bytes.
 pub fn run(bytes: &[u8]) {
     let mut input = Input::new(bytes);
-    if input.byte() % 2 == 0 {
+    if input.byte().is_multiple_of(2) {
         let mut parts = input.parts(2);
         let (certificate, key) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
         let found = fuzzing::pair(certificate, key, NOW);

@@ -51,7 +51,7 @@ targets! {
     jinja: "templates, conditions and template files in values", 1500, 10;
     patterns: "host patterns and limits", 2000, 10;
     known_hosts: "known_hosts files", 800, 10;
-    vault: "vaults: envelopes, and what is in them", 20, 4;
+    vault: "vaults: envelopes, and what is in them", 10, 4;
     exchange: "what a target answers, in any pieces", 2000, 10;
     terraform: "terraform's streams, plans, outputs and files of values", 2000, 10;
     kubectl: "objects, differences, kubeconfigs and manifests", 2000, 10;

@@ -55,11 +55,10 @@ pub fn run(bytes: &[u8]) {
         let separator = if pattern.contains(',') { "," } else { ":" };
         let is_one_name = inventory.host(pattern.trim()).is_some();
         // Two colons are of an address, and taken as one name.
-        let is_list = pattern.contains(char::is_alphanumeric) && !pattern.contains("::");
+        let joined = format!("{pattern}{separator}");
+        let is_list = pattern.contains(char::is_alphanumeric) && !joined.contains("::");
         if is_list && !is_one_name && !gone.contains(':') && !pattern.contains(['[', ']', '~']) {
-            let without = inventory
-                .select(&format!("{pattern}{separator}!{gone}"))
-                .expect("still a pattern");
+            let without = inventory.select(&format!("{joined}!{gone}")).expect("still a pattern");
             assert!(!without.contains(gone), "{gone} of {without:?}");
         }
     }

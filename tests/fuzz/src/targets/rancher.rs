@@ -8,7 +8,7 @@ use mosip_prov_rancher::{ServerUrl, fuzzing};
 /// as it is written, and of which errors show neither user nor path.
 pub fn run(bytes: &[u8]) {
     let mut input = Input::new(bytes);
-    if input.byte() % 4 > 0 {
+    if !input.byte().is_multiple_of(4) {
         let told = fuzzing::told(input.rest());
         assert_eq!(told, fuzzing::told(input.rest()));
         for line in &told {

@@ -12,7 +12,7 @@ pub fn run(bytes: &[u8]) {
     let mut input = Input::new(bytes);
     let choice = input.byte();
     let text = input.text();
-    if choice % 2 == 0 {
+    if choice.is_multiple_of(2) {
         config(&text);
         return;
     }
