@@ -98,10 +98,23 @@ impl KnownHosts {
     /// # Errors
     /// [`HostKeyError::File`] when one exists but cannot be read.
     pub fn load(files: &[PathBuf]) -> Result<Self, HostKeyError> {
+        Self::read(files, None)
+    }
+
+    /// Reads of the files that exist what is about one host: of the record of a thousand hosts, each of them keeps its own
+    /// line in memory.
+    ///
+    /// # Errors
+    /// As [`KnownHosts::load`].
+    pub fn load_about(files: &[PathBuf], name: &HostName) -> Result<Self, HostKeyError> {
+        Self::read(files, Some(name))
+    }
+
+    fn read(files: &[PathBuf], name: Option<&HostName>) -> Result<Self, HostKeyError> {
         let mut known = Self::default();
         for file in files {
             match std::fs::read(file) {
-                Ok(bytes) => known.add(file, &String::from_utf8_lossy(&bytes)),
+                Ok(bytes) => known.add_lines(file, &String::from_utf8_lossy(&bytes), name),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(source) => {
                     return Err(HostKeyError::File {
@@ -116,13 +129,19 @@ impl KnownHosts {
 
     /// Adds the lines of one file.
     pub fn add(&mut self, file: &Path, text: &str) {
+        self.add_lines(file, text, None);
+    }
+
+    /// Adds those lines of one file that are about `name`, or all. Of the others only the names are read.
+    fn add_lines(&mut self, file: &Path, text: &str, name: Option<&HostName>) {
         for (index, line) in text.lines().enumerate() {
             let trimmed = line.trim_matches(|c: char| c.is_ascii_whitespace());
             if trimmed.is_empty() || trimmed.starts_with('#') {
                 continue;
             }
-            match parse_line(trimmed) {
-                Some((marker, hosts, key)) => self.entries.push(Entry {
+            match parse_line(trimmed, name) {
+                Some(None) => {}
+                Some(Some((marker, hosts, key))) => self.entries.push(Entry {
                     marker,
                     hosts,
                     key,
@@ -271,7 +290,10 @@ fn names_host(principals: &[String], host: &str) -> bool {
             .any(|principal| wildcard(principal.to_ascii_lowercase().as_bytes(), host.as_bytes()))
 }
 
-fn parse_line(line: &str) -> Option<(Option<Marker>, HostField, PublicKey)> {
+type Parsed = (Option<Marker>, HostField, PublicKey);
+
+/// What a line says; nothing inside where it is about other hosts than the one that is asked for.
+fn parse_line(line: &str, name: Option<&HostName>) -> Option<Option<Parsed>> {
     let mut words = line.split_ascii_whitespace();
     let mut first = words.next()?;
     let marker = match first {
@@ -284,9 +306,12 @@ fn parse_line(line: &str) -> Option<(Option<Marker>, HostField, PublicKey)> {
         first = words.next()?;
     }
     let hosts = HostField::parse(first)?;
+    if name.is_some_and(|name| !hosts.matches(&name.full) && !hosts.matches(&name.host)) {
+        return Some(None);
+    }
     let (algorithm, blob) = (words.next()?, words.next()?);
     let key = PublicKey::from_openssh(&format!("{algorithm} {blob}")).ok()?;
-    Some((marker, hosts, key))
+    Some(Some((marker, hosts, key)))
 }
 
 #[cfg(test)]

@@ -37,7 +37,7 @@ pub fn record(file: &Path, name: &HostName, key: &PublicKey) -> Result<(), HostK
     let mut bytes = Vec::new();
     open.read_to_end(&mut bytes).map_err(failed)?;
     let mut known = KnownHosts::default();
-    known.add(file, &String::from_utf8_lossy(&bytes));
+    known.add_lines(file, &String::from_utf8_lossy(&bytes), Some(name));
     match known.check(name, key) {
         Verdict::Known => return Ok(()),
         Verdict::Refused(error) => return Err(error),

@@ -17,7 +17,17 @@ fn known(text: &str) -> KnownHosts {
 }
 
 fn verdict(text: &str, host: &str, port: u16, shown: &str) -> String {
-    match known(text).check(&HostName::new(host, port), &key(shown)) {
+    let name = HostName::new(host, port);
+    let all = known(text).check(&name, &key(shown));
+    // What is about other hosts makes no difference.
+    let mut own = KnownHosts::default();
+    own.add_lines(Path::new("kh"), text, Some(&name));
+    assert_eq!(
+        format!("{:?}", own.check(&name, &key(shown))),
+        format!("{all:?}"),
+        "{text}"
+    );
+    match all {
         Verdict::Known => "known".into(),
         Verdict::Unknown => "unknown".into(),
         Verdict::Refused(HostKeyError::Changed { line, .. }) => format!("changed {line}"),
@@ -126,4 +136,16 @@ fn skipped_lines_are_named() {
         known(&format!("x\nvm1 {KEY_A}\ny z\n")).skipped(),
         [(PathBuf::from("kh"), 1), (PathBuf::from("kh"), 3)]
     );
+}
+
+#[test]
+fn only_what_is_about_a_host_is_kept_for_it() {
+    let mut text: String = (0..500).map(|number| format!("vm{number} {KEY_A}\n")).collect();
+    text.push_str(&format!(
+        "[vm7]:2222 {KEY_B}\n@revoked * {ECDSA}\n@cert-authority *.example.org {KEY_B}\n"
+    ));
+    let mut known = KnownHosts::default();
+    known.add_lines(Path::new("kh"), &text, Some(&HostName::new("vm7", 2222)));
+    let lines: Vec<usize> = known.entries.iter().map(|entry| entry.line).collect();
+    assert_eq!(lines, [8, 501, 502]);
 }

@@ -242,7 +242,7 @@ where
     let name = login.name();
     let known = match login.host_keys {
         HostKeyPolicy::Off => KnownHosts::default(),
-        _ => KnownHosts::load(&files)?,
+        _ => KnownHosts::load_about(&files, &name)?,
     };
     for (file, line) in known.skipped() {
         tracing::debug!(file = %file.display(), line, "a line of known_hosts was skipped");
