@@ -109,6 +109,17 @@ pub(crate) fn target_of(vars: &HostVars, settings: &Settings, problems: &mut Dia
     if let Some(program) = r.string(&["ansible_become_exe"]) {
         target.sudo.program = program;
     }
+    let timeout = r.int(&["ansible_timeout", "ansible_ssh_timeout"]);
+    let timeout = timeout
+        .and_then(|t| u64::try_from(t).ok())
+        .filter(|t| *t > 0)
+        .map(Duration::from_secs);
+    if let Some(timeout) = timeout.or(settings.connect_timeout) {
+        target.timeouts.connect = timeout;
+        // A host that may take long to let us in may take as long to let us become root; one that must let us in quickly
+        // may still ask a directory who its users are.
+        target.sudo.timeout = target.sudo.timeout.max(timeout);
+    }
     target.timeouts.command = settings.command_timeout;
     Some((target, recipe))
 }
@@ -154,14 +165,6 @@ fn ssh(name: &str, settings: &Settings, r: &mut Reader<'_>) -> Option<(Target, R
     target.password = r
         .secret(&["ansible_password", "ansible_ssh_pass", "ansible_ssh_password"])
         .or_else(|| settings.ssh_password.clone());
-    let timeout = r.int(&["ansible_timeout", "ansible_ssh_timeout"]);
-    let timeout = timeout
-        .and_then(|t| u64::try_from(t).ok())
-        .filter(|t| *t > 0)
-        .map(Duration::from_secs);
-    if let Some(timeout) = timeout.or(settings.connect_timeout) {
-        target.timeouts.connect = timeout;
-    }
     known_hosts(settings, &mut target, r);
     let args: Vec<String> = ARGS.iter().filter_map(|var| r.string(&[var])).collect();
     let args = match parse_ssh_args(&args.join(" ")) {
@@ -208,5 +211,37 @@ fn known_hosts(settings: &Settings, target: &mut Target, r: &mut Reader<'_>) {
     };
     if let Some(file) = &settings.known_hosts {
         target.known_hosts = vec![PathBuf::from(file)];
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Provisioner;
+
+    #[test]
+    fn a_host_that_may_be_slow_to_let_us_in_may_be_slow_to_let_us_become_root() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("hosts.ini");
+        let text = "plain\nslow ansible_timeout=300\nquick ansible_timeout=5\nhere ansible_connection=local\n";
+        std::fs::write(&file, text).expect("written");
+        let of = |host: &str, said: Option<u64>| {
+            let settings = Settings {
+                inventory: vec![file.display().to_string()],
+                connect_timeout: said.map(Duration::from_secs),
+                ..Settings::default()
+            };
+            let provisioner = Provisioner::load(settings.clone()).expect("an inventory");
+            let vars = provisioner.vars_of(host).expect("a host");
+            let (target, _) = target_of(vars, &settings, &mut Diagnostics::new()).expect("a target");
+            (target.timeouts.connect.as_secs(), target.sudo.timeout.as_secs())
+        };
+        assert_eq!(of("plain", None), (10, 30));
+        assert_eq!(of("plain", Some(300)), (300, 300));
+        assert_eq!(of("plain", Some(5)), (5, 30));
+        // The inventory counts above the command line.
+        assert_eq!(of("slow", Some(5)), (300, 300));
+        assert_eq!(of("quick", Some(300)), (5, 30));
+        assert_eq!(of("here", Some(300)).1, 300);
     }
 }
