@@ -49,7 +49,7 @@ fn profile(spent: &Spent, stats: &ExchangeStats) -> HostProfile {
     let remote = stats.remote_time.min(stats.exchange_time);
     HostProfile {
         wall_us: us(spent.wall),
-        forks_us: us(spent.forks),
+        forks_us: us(spent.forks + stats.wait_time),
         connect_us: us(stats.tcp_time),
         authenticate_us: us(stats.connect_time.saturating_sub(stats.tcp_time) + stats.auth_time),
         sudo_us: us(stats.sudo_time),
@@ -75,6 +75,7 @@ mod tests {
         let ms = Duration::from_millis;
         let stats = ExchangeStats {
             exchanges: 3,
+            wait_time: ms(7),
             connect_time: ms(30),
             tcp_time: ms(10),
             auth_time: ms(5),
@@ -98,13 +99,13 @@ mod tests {
             );
         }
         let of = clocks.profile("vm1", &stats);
-        assert_eq!((of.wall_us, of.forks_us, of.connect_us), (300_000, 40_000, 10_000));
+        assert_eq!((of.wall_us, of.forks_us, of.connect_us), (300_000, 47_000, 10_000));
         assert_eq!(
             (of.authenticate_us, of.exchange_us, of.remote_us),
             (25_000, 30_000, 70_000)
         );
         assert_eq!(of.accounted_us() + of.other_us, of.wall_us);
-        assert_eq!((of.other_us, of.exchanges), (300_000 - 236_000, 3));
+        assert_eq!((of.other_us, of.exchanges), (300_000 - 243_000, 3));
         // A clock of hundredths may run ahead of ours.
         let stats = ExchangeStats {
             exchange_time: ms(5),

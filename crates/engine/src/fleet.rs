@@ -12,6 +12,9 @@ use tokio::sync::OnceCell;
 /// Time between two tries to reach a machine that does not answer yet.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
+/// How long ending a connection may take.
+const FAREWELL: Duration = Duration::from_secs(5);
+
 type Slot = Arc<OnceCell<Result<Arc<dyn Host>, Arc<TransportError>>>>;
 
 /// Hosts by inventory name.
@@ -88,6 +91,19 @@ impl Fleet {
                 Some((name.to_string(), host.stats()))
             })
             .collect()
+    }
+
+    /// Ends the connection to a machine that this run is done with, so that what it takes up is free for others. What it
+    /// has cost is known all the same, and whoever needs the machine after all connects anew.
+    pub async fn part(&self, name: &str) {
+        let host = {
+            let slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+            slots.get(name).and_then(|slot| slot.get()?.as_ref().ok().cloned())
+        };
+        if let Some(host) = host {
+            // One that is gone may not even take a farewell.
+            let _ = tokio::time::timeout(FAREWELL, host.close()).await;
+        }
     }
 
     /// Ends all connections.

@@ -13,7 +13,7 @@ use mosip_prov_inventory::vars::HostVars;
 use mosip_prov_inventory::yaml;
 use mosip_prov_transport::{Identity, Target};
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Turns a host's variables into what is needed to reach it.
 pub type TargetOf<'a> = dyn Fn(&HostVars, &mut Diagnostics) -> Option<Target> + 'a;
@@ -154,6 +154,8 @@ impl Job<'_> {
             max_fail_percentage: play.max_fail_percentage,
             wait_for_hosts: play.wait_for_hosts,
             serves,
+            helpers: OnceLock::new(),
+            consulted: OnceLock::new(),
         }
     }
 

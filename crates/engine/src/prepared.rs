@@ -2,11 +2,11 @@
 
 use crate::journal::RunSummary;
 use crate::task::Task;
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 use mosip_prov_inventory::diagnostic::Diagnostic;
 use mosip_prov_transport::{Identity, Target};
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// Playbooks made into task lists. Made by [`crate::prepare`], run by [`crate::Engine::run`].
@@ -27,6 +27,10 @@ pub struct PreparedPlay {
     pub(crate) wait_for_hosts: Duration,
     /// The hosts that the play does something for from elsewhere.
     pub(crate) serves: Vec<Arc<str>>,
+    /// The machines that tasks of other hosts are carried out on, once somebody has asked.
+    pub(crate) helpers: OnceLock<BTreeSet<Arc<str>>>,
+    /// The same with those that are only asked something.
+    pub(crate) consulted: OnceLock<BTreeSet<Arc<str>>>,
 }
 
 /// A host's part in a play.
@@ -64,13 +68,13 @@ impl Prepared {
 
     /// All hosts that tasks run for, each once, in the order of the plays.
     pub fn hosts(&self) -> Vec<&str> {
-        let mut all: Vec<&str> = Vec::new();
-        for host in self.plays.iter().flat_map(|p| p.hosts.keys()) {
-            if !all.contains(&host.as_ref()) {
-                all.push(host);
-            }
-        }
-        all
+        let all: IndexSet<&str> = self
+            .plays
+            .iter()
+            .flat_map(|p| p.hosts.keys())
+            .map(AsRef::as_ref)
+            .collect();
+        all.into_iter().collect()
     }
 
     /// Leaves out what an earlier run has done: per host, everything before the first task that did not succeed. Returns
@@ -116,12 +120,26 @@ impl Prepared {
 impl PreparedPlay {
     /// Whether a task of another host is carried out on `machine`.
     pub(crate) fn delegates_to(&self, machine: &str) -> bool {
-        let mut tasks = self
-            .hosts
-            .values()
-            .flat_map(|h| &h.roles)
-            .flat_map(|r| r.tasks.iter().chain(&r.handlers));
-        tasks.any(|t| t.delegate_to.as_deref() == Some(machine))
+        // Every host asks this at its end.
+        let helpers = self.helpers.get_or_init(|| {
+            self.tasks()
+                .filter_map(|t| t.delegate_to.as_deref().map(Arc::from))
+                .collect()
+        });
+        helpers.contains(machine)
+    }
+
+    /// Whether a task of another host needs `machine` for anything.
+    pub(crate) fn needs(&self, machine: &str) -> bool {
+        let consulted = self
+            .consulted
+            .get_or_init(|| self.tasks().flat_map(Task::others).map(Arc::from).collect());
+        consulted.contains(machine)
+    }
+
+    fn tasks(&self) -> impl Iterator<Item = &Task> {
+        let roles = self.hosts.values().flat_map(|h| &h.roles);
+        roles.flat_map(|r| r.tasks.iter().chain(&r.handlers))
     }
 
     /// What the journal calls it: unique in a run of several playbooks.

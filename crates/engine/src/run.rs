@@ -321,6 +321,7 @@ impl Engine {
         let runs = hosts.iter().filter_map(|name| {
             let part = play.hosts.get(*name)?;
             let with_work = |h: &&PreparedHost| h.roles.iter().any(PreparedRole::has_work);
+            let helps = play.needs(name) || later.iter().any(|play| play.needs(name));
             let later = later.iter().filter_map(|play| play.hosts.get(*name)).filter(with_work);
             let later: Vec<&PreparedHost> = later.collect();
             let (board, slots) = (&board, &slots);
@@ -338,8 +339,13 @@ impl Engine {
                 if shared.cancel.is_cancelled() {
                     return (*name, End::Cancelled);
                 }
+                let goes_on = !later.is_empty();
                 let run = HostRun::new(shared, board, Arc::clone(name), play, part, later);
-                (*name, run.run().await)
+                let end = run.run().await;
+                if !helps && !shared.is_rehearsal() && (!goes_on || end != End::Complete) {
+                    shared.fleet.part(name).await;
+                }
+                (*name, end)
             })
         });
         futures::future::join_all(runs).await.into_iter().collect()

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub struct HostProfile {
     /// All of it, from the moment the host could have begun to its end; the other times are parts of it.
     pub wall_us: u64,
-    /// Waiting for one of the forks.
+    /// Waiting for one of the forks, and for the turn to log in.
     pub forks_us: u64,
     /// Until the TCP connection was there, names looked up.
     pub connect_us: u64,

@@ -462,6 +462,9 @@ impl ErrorKind {
             Self::Become(BecomeError::NoSudo { .. }) => "Install sudo, or log in as that user".into(),
             Self::Become(BecomeError::RequireTty) => "Add to sudoers: Defaults:USER !requiretty".into(),
             Self::Become(BecomeError::WrongPassword { .. }) => "It was tried once only, so that the account is not locked".into(),
+            Self::Become(BecomeError::NoAnswer { .. }) => {
+                "See what holds sudo up there (a second factor, a directory of users, load), or give a longer --timeout".into()
+            }
             Self::NoShell { .. } => "Give the user a shell such as /bin/bash".into(),
             Self::NoSpace { .. } => "Free space in /dev/shm, /run or /tmp of the target, or make one of them writable".into(),
             Self::Timeout { .. } => "Raise the time limit, or see what holds it up on the target".into(),

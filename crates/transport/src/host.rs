@@ -186,6 +186,8 @@ pub struct ExchangeStats {
     pub bytes_out: u64,
     /// Bytes of output received.
     pub bytes_in: u64,
+    /// Time until it was the host's turn to be logged in to.
+    pub wait_time: Duration,
     /// Time until the transport was encrypted and the host key accepted.
     pub connect_time: Duration,
     /// Time to log in.

@@ -12,6 +12,7 @@ pub(crate) struct Counters {
     pub connects: AtomicU64,
     pub bytes_out: AtomicU64,
     pub bytes_in: AtomicU64,
+    wait_us: AtomicU64,
     connect_us: AtomicU64,
     auth_us: AtomicU64,
     sudo_us: AtomicU64,
@@ -32,6 +33,11 @@ impl Counters {
         self.bytes_out.fetch_add(out as u64, Relaxed);
         self.bytes_in.fetch_add(back as u64, Relaxed);
         self.exchange_us.fetch_add(micros(spent), Relaxed);
+    }
+
+    /// Until it was this host's turn to be let in.
+    pub fn waited(&self, spent: Duration) {
+        self.wait_us.fetch_add(micros(spent), Relaxed);
     }
 
     pub fn reached(&self, spent: Duration) {
@@ -63,6 +69,7 @@ impl Counters {
             connects: self.connects.load(Relaxed),
             bytes_out: self.bytes_out.load(Relaxed),
             bytes_in: self.bytes_in.load(Relaxed),
+            wait_time: Duration::from_micros(self.wait_us.load(Relaxed)),
             connect_time: Duration::from_micros(self.connect_us.load(Relaxed)),
             auth_time: Duration::from_micros(self.auth_us.load(Relaxed)),
             sudo_time: Duration::from_micros(self.sudo_us.load(Relaxed)),

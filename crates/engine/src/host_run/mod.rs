@@ -73,6 +73,11 @@ impl Shared {
         self.changes.fetch_add(1, Ordering::AcqRel) + 1
     }
 
+    /// Whether this only looks at what a run after it will do, over the same connections.
+    pub(crate) fn is_rehearsal(&self) -> bool {
+        self.locks_first && !self.gate.is_open()
+    }
+
     /// Hands over what was found out about a host before its first play.
     pub(crate) fn set_known(&self, host: &Arc<str>, memory: Memory) {
         let changes = self.changes.load(Ordering::Acquire);

@@ -125,7 +125,7 @@ impl SshOpener {
                 return Ok(session);
             }
         }
-        let client = self
+        let (client, _) = self
             .shared
             .connect(&self.target, self.target.attempts, &self.counters)
             .await?;

@@ -1,4 +1,4 @@
-//! Making connections: through jump hosts that are shared, paced for each server, tried again when it makes sense.
+//! Making connections: through jump hosts that are shared, each in its turn, paced for each server, tried again when it makes sense.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
@@ -15,6 +15,7 @@ use super::auth::{Auth, unreachable};
 use super::channel::Client;
 use super::handshake::{Login, handshake};
 use super::tcp::PromptStream;
+use super::turn::{Held, Turns};
 use crate::error::{ConnectError, ErrorKind};
 use crate::stats::Counters;
 use crate::target::{Jump, Target};
@@ -35,14 +36,20 @@ pub(super) struct Pool {
     /// By the whole way there, since the same address may be another machine behind another jump host.
     jumps: Mutex<HashMap<Vec<Jump>, Slot>>,
     pace: Mutex<HashMap<Server, Arc<Semaphore>>>,
+    turns: Turns,
 }
 
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
 impl Shared {
-    /// A connection to a target, tried `attempts` times.
-    pub async fn connect(&self, target: &Target, attempts: u32, counters: &Counters) -> Result<Arc<Client>, ErrorKind> {
+    /// A connection to a target, tried `attempts` times, and its turn, to be held until a first shell has answered.
+    pub async fn connect(
+        &self,
+        target: &Target,
+        attempts: u32,
+        counters: &Counters,
+    ) -> Result<(Arc<Client>, Held), ErrorKind> {
         let mut tried = 0;
         loop {
             tried += 1;
@@ -52,7 +59,7 @@ impl Shared {
                     .await
             };
             match outcome.await {
-                Ok(client) => return Ok(Arc::new(client)),
+                Ok((client, turn)) => return Ok((Arc::new(client), turn)),
                 Err(error) if error.is_transient() && tried < most(&error, attempts) => {
                     tracing::debug!(host = target.name, %error, "trying again");
                     tokio::time::sleep(backoff(tried)).await;
@@ -87,7 +94,7 @@ impl Shared {
                 Some(client) if !client.is_closed() => client.clone(),
                 _ => {
                     let login = Login::jump(jump, target);
-                    let client = self.once(target, &login, before, through, &Counters::default()).await?;
+                    let (client, _) = self.once(target, &login, before, through, &Counters::default()).await?;
                     slot.insert(Arc::new(client)).clone()
                 }
             };
@@ -103,7 +110,7 @@ impl Shared {
         way: &[Jump],
         through: Option<Arc<Client>>,
         counters: &Counters,
-    ) -> Result<Client, ErrorKind> {
+    ) -> Result<(Client, Held), ErrorKind> {
         // Key files that cannot be used are an error before anything is sent.
         for key in login.keys {
             self.keys.load(key).await?;
@@ -117,17 +124,26 @@ impl Shared {
             .entry(server)
             .or_insert_with(|| Arc::new(Semaphore::new(LOGINS_AT_ONCE)))
             .clone();
+        let began = Instant::now();
         let _place = pace.acquire().await;
+        // Whoever waits for the server has no turn meanwhile.
+        let turn = self.pool.turns.next().await;
+        counters.waited(began.elapsed());
         let began = Instant::now();
         let connecting = async {
-            let stream: Box<dyn Stream> = match &through {
-                Some(client) => Box::new(forwarded(client, login, way).await?),
-                None => Box::new(tcp(login).await?),
+            let reaching = async {
+                Ok::<Box<dyn Stream>, ErrorKind>(match &through {
+                    Some(client) => Box::new(forwarded(client, login, way).await?),
+                    None => Box::new(tcp(login).await?),
+                })
             };
+            let (stream, turn) = turn.reach(reaching).await;
+            let stream = stream?;
             counters.reached(began.elapsed());
-            handshake(stream, login).await
+            let (handle, goodbye) = handshake(stream, login).await?;
+            Ok::<_, ErrorKind>((handle, goodbye, turn))
         };
-        let (mut handle, goodbye) = match tokio::time::timeout(login.limit, connecting).await {
+        let (mut handle, goodbye, turn) = match tokio::time::timeout(login.limit, connecting).await {
             Ok(handle) => handle?,
             Err(_) => return Err(unreachable(login, ConnectError::Timeout(login.limit))),
         };
@@ -136,7 +152,7 @@ impl Shared {
         Auth::new(&mut handle, self, login, goodbye).run().await?;
         counters.authenticated(began.elapsed());
         tracing::debug!(host = target.name, server = login.label(), "logged in");
-        Ok(Client::new(handle, through))
+        Ok((Client::new(handle, through), turn))
     }
 
     /// Ends the connections to jump hosts.

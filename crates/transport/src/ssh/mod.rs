@@ -7,6 +7,7 @@ mod connect;
 mod handshake;
 mod keys;
 mod tcp;
+mod turn;
 mod upload;
 
 use std::collections::HashSet;
@@ -83,6 +84,7 @@ impl Connector for RemoteConnector {
                     shared: self.shared.clone(),
                     counters: Arc::default(),
                     live: Mutex::default(),
+                    turn: std::sync::Mutex::default(),
                     proven: std::sync::Mutex::default(),
                 };
                 host.live().await.map_err(|kind| host.error(kind))?;
@@ -107,6 +109,8 @@ struct SshHost {
     shared: Arc<Shared>,
     counters: Arc<Counters>,
     live: Mutex<Option<Arc<Live>>>,
+    /// Held from the login until its first answer.
+    turn: std::sync::Mutex<Option<turn::Held>>,
     /// Whose shells have answered before.
     proven: std::sync::Mutex<HashSet<Identity>>,
 }
@@ -128,7 +132,8 @@ impl SshHost {
         {
             return Ok(live.clone());
         }
-        let client = self.shared.connect(&self.target, attempts, &self.counters).await?;
+        let (client, turn) = self.shared.connect(&self.target, attempts, &self.counters).await?;
+        self.set_turn(Some(turn));
         let settings = ShellSettings {
             mark: Mark {
                 host: self.mark.clone(),
@@ -153,6 +158,11 @@ impl SshHost {
         Ok(live)
     }
 
+    /// Holds the turn of a new connection, or ends it: the host has answered, or is not going to.
+    fn set_turn(&self, turn: Option<turn::Held>) {
+        *self.turn.lock().unwrap_or_else(PoisonError::into_inner) = turn;
+    }
+
     /// Forgets a connection that failed, unless another has taken its place.
     async fn forget(&self, failed: &Arc<Live>) {
         let mut slot = self.live.lock().await;
@@ -164,6 +174,7 @@ impl SshHost {
     async fn run(&self, identity: &Identity, request: &Request) -> Result<Response, ErrorKind> {
         let live = self.live().await?;
         let outcome = live.shells.run(identity, request, None).await;
+        self.set_turn(None);
         self.weigh(&live, identity, outcome).await
     }
 
@@ -202,10 +213,13 @@ impl SshHost {
     async fn returned(&self, old_boot_id: Option<&str>) -> Result<bool, ErrorKind> {
         let live = self.live_within(1).await?;
         let Some(old) = old_boot_id else {
+            self.set_turn(None);
             return Ok(true);
         };
         let question = Request::new("cat /proc/sys/kernel/random/boot_id").timeout(Duration::from_secs(10));
-        let response = live.shells.run(&Identity::Login, &question, None).await?;
+        let response = live.shells.run(&Identity::Login, &question, None).await;
+        self.set_turn(None);
+        let response = response?;
         Ok(response.success() && response.stdout_text().trim() != old.trim())
     }
 }
@@ -242,6 +256,8 @@ impl Host for SshHost {
         lines: mpsc::Sender<OutputLine>,
     ) -> Result<Response, TransportError> {
         let live = self.live().await.map_err(|kind| self.error(kind))?;
+        // It may take long until it has ended.
+        self.set_turn(None);
         let outcome = live.shells.watch(identity, &request, &lines).await;
         let outcome = self.weigh(&live, identity, outcome).await;
         outcome.map_err(|kind| self.error(kind))
@@ -249,6 +265,7 @@ impl Host for SshHost {
 
     async fn upload(&self, _permit: &Permit<'_>, content: Bytes) -> Result<String, TransportError> {
         let live = self.live().await.map_err(|kind| self.error(kind))?;
+        self.set_turn(None);
         upload::upload(&live.shells, content, &self.counters)
             .await
             .map_err(|kind| self.error(kind))
@@ -256,6 +273,7 @@ impl Host for SshHost {
 
     async fn download(&self, identity: &Identity, path: &str, limit: usize) -> Result<Bytes, TransportError> {
         let live = self.live().await.map_err(|kind| self.error(kind))?;
+        self.set_turn(None);
         files::download(&live.shells, identity, path, limit)
             .await
             .map_err(|kind| self.error(kind))
@@ -299,6 +317,7 @@ impl Host for SshHost {
 
     async fn close(&self) {
         let live = self.live.lock().await.take();
+        self.set_turn(None);
         if let Some(live) = live {
             live.shells.close().await;
             live.shells.opener().disconnect().await;
