@@ -3,14 +3,12 @@
 use crate::options::RunOptions;
 use crate::play::{CheckContext, LOCAL, Play, Playbook, RoleEntry, Serial};
 use crate::prepared::{Prepared, PreparedHost, PreparedPlay, PreparedRole};
-use crate::role::RoleContext;
+use crate::role::{Defaults, RoleContext};
 use crate::task::Task;
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 use mosip_prov_inventory::Inventory;
 use mosip_prov_inventory::diagnostic::{Diagnostic, Diagnostics, Severity};
-use mosip_prov_inventory::value::VarMap;
 use mosip_prov_inventory::vars::HostVars;
-use mosip_prov_inventory::yaml;
 use mosip_prov_transport::{Identity, Target};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, OnceLock};
@@ -36,21 +34,19 @@ pub fn prepare(
         problems: Diagnostics::new(),
         limit: None,
         checked: BTreeSet::new(),
+        defaults: Defaults::default(),
         complained: BTreeSet::new(),
     };
     job.read_limit();
     let mut plays = Vec::new();
     for playbook in playbooks {
-        let mut hosts: Vec<Arc<str>> = Vec::new();
+        let mut hosts: IndexSet<Arc<str>> = IndexSet::new();
         for play in &playbook.plays {
             let ready = job.play(playbook, play);
-            for host in ready.hosts.keys() {
-                if !hosts.contains(host) {
-                    hosts.push(host.clone());
-                }
-            }
+            hosts.extend(ready.hosts.keys().cloned());
             plays.push(ready);
         }
+        let hosts: Vec<Arc<str>> = hosts.into_iter().collect();
         let cx = CheckContext {
             inventory,
             hosts: &hosts,
@@ -114,6 +110,7 @@ struct Job<'a> {
     limit: Option<BTreeSet<Arc<str>>>,
     /// Placeholders and the like are reported once for each role and host.
     checked: BTreeSet<(String, Arc<str>)>,
+    defaults: Defaults,
     /// Patterns that lead nowhere are reported once.
     complained: BTreeSet<String>,
 }
@@ -267,8 +264,7 @@ impl Job<'_> {
 
     fn role(&mut self, entry: &RoleEntry, name: &Arc<str>, vars: &HostVars) -> Option<PreparedRole> {
         let role = entry.role.as_ref();
-        let defaults = self.problems.take(defaults_of(role.name(), role.defaults()))?;
-        let vars = vars.clone().with_defaults(Arc::new(defaults));
+        let vars = vars.clone().with_defaults(self.defaults.of(role, &mut self.problems)?);
         let cx = RoleContext {
             host: name,
             vars: &vars,
@@ -374,10 +370,6 @@ impl Job<'_> {
 
 fn share(hosts: usize, percent: u8) -> usize {
     (hosts * usize::from(percent) / 100).max(1)
-}
-
-fn defaults_of(role: &str, text: &'static str) -> Result<VarMap, Diagnostic> {
-    yaml::parse_vars(text, &format!("<defaults of role {role}>"))
 }
 
 /// Leaves out what comes before the first task whose name matches `--start-at-task`.

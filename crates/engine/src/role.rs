@@ -5,7 +5,10 @@ use crate::task::Task;
 use indexmap::IndexMap;
 use mosip_prov_inventory::Inventory;
 use mosip_prov_inventory::diagnostic::Diagnostics;
+use mosip_prov_inventory::value::VarMap;
 use mosip_prov_inventory::vars::HostVars;
+use mosip_prov_inventory::yaml;
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -36,6 +39,22 @@ pub struct RoleTasks {
     pub tasks: Vec<Task>,
     /// Run at the role's end, once, in this order, when notified.
     pub handlers: Vec<Task>,
+}
+
+/// The defaults of roles, each read once for all hosts.
+#[derive(Default)]
+pub(crate) struct Defaults(HashMap<String, Option<Arc<VarMap>>>);
+
+impl Defaults {
+    /// Those of `role`; nothing when they are wrong, which `problems` were told the first time.
+    pub fn of(&mut self, role: &dyn Role, problems: &mut Diagnostics) -> Option<Arc<VarMap>> {
+        let known = self.0.entry(role.name().to_owned());
+        let read = known.or_insert_with(|| {
+            let place = format!("<defaults of role {}>", role.name());
+            problems.take(yaml::parse_vars(role.defaults(), &place)).map(Arc::new)
+        });
+        read.clone()
+    }
 }
 
 /// What a role sees of its host and of the others while it makes its task list.

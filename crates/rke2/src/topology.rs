@@ -4,6 +4,7 @@ use crate::around::Around;
 use crate::flavor::Flavor;
 use mosip_prov_resources::diagnostic::{Diagnostic, Diagnostics};
 use mosip_prov_resources::vars::HostVars;
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 /// What a machine does in the cluster.
@@ -139,12 +140,18 @@ impl Topology {
     }
 }
 
+/// What a machine of the main cluster was found to do.
+#[derive(Default)]
+struct Part {
+    roles: Roles,
+    node_ip: Option<String>,
+}
+
 fn main_machines(around: &Around<'_>, problems: &mut Diagnostics) -> Vec<Machine> {
-    let mut machines: Vec<Machine> = around
-        .hosts_of(Flavor::Main.group())
-        .into_iter()
-        .filter_map(|name| machine(around, name, problems))
-        .collect();
+    let names = around.hosts_of(Flavor::Main.group());
+    // Every host of the group comes by here: those that do nothing in the cluster cost no reading of variables, and the others
+    // are found by name.
+    let mut parts: HashMap<&str, Part> = names.iter().map(|name| (*name, Part::default())).collect();
     for group in GROUPS {
         for host in around.hosts_of(group) {
             let Some(vars) = around.vars_of(host) else { continue };
@@ -155,7 +162,7 @@ fn main_machines(around: &Around<'_>, problems: &mut Diagnostics) -> Vec<Machine
                 );
                 continue;
             };
-            let Some(machine) = machines.iter_mut().find(|m| m.name == vm) else {
+            let Some(part) = parts.get_mut(vm.as_str()) else {
                 problems.push(
                     Diagnostic::error(format!(
                         "{host} of group {group} stands on physical_vm {vm}, which is no host of physical_vms"
@@ -166,12 +173,12 @@ fn main_machines(around: &Around<'_>, problems: &mut Diagnostics) -> Vec<Machine
                 continue;
             };
             match group {
-                "control_plane_nodes" => machine.roles.control_plane = true,
-                "etcd_nodes" => machine.roles.etcd = true,
-                _ => machine.roles.worker = true,
+                "control_plane_nodes" => part.roles.control_plane = true,
+                "etcd_nodes" => part.roles.etcd = true,
+                _ => part.roles.worker = true,
             }
             if let Some(ip) = node_ip(vars, host, problems) {
-                match &machine.node_ip {
+                match &part.node_ip {
                     Some(other) if *other != ip => problems.push(
                         Diagnostic::error(format!(
                             "{vm} has node_ip {other} under one name and {ip} under {host}, and a node has one address"
@@ -179,13 +186,20 @@ fn main_machines(around: &Around<'_>, problems: &mut Diagnostics) -> Vec<Machine
                         .at(vars.location("node_ip"))
                         .help("give all names of a machine the same node_ip"),
                     ),
-                    _ => machine.node_ip = Some(ip),
+                    _ => part.node_ip = Some(ip),
                 }
             }
         }
     }
-    machines.retain(|m| m.roles.any());
-    machines
+    let made = names.into_iter().filter_map(|name| {
+        let Part { roles, node_ip } = parts.remove(name).filter(|part| part.roles.any())?;
+        Some(Machine {
+            node_ip,
+            roles,
+            ..machine(around, name, problems)?
+        })
+    });
+    made.collect()
 }
 
 fn observation_machines(around: &Around<'_>, problems: &mut Diagnostics) -> Vec<Machine> {
