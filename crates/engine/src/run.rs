@@ -158,7 +158,7 @@ impl Engine {
             });
         }
         let kept = self.recorder.as_ref().filter(|_| check);
-        let past = journal.map(|(_, p)| p).or(kept.map(|(_, p)| p)).cloned();
+        let past = journal.map(|(_, p)| p).or(kept.map(|(_, p)| p)).map(Past::debts);
         let shared = Shared {
             fleet: Arc::new(Fleet::new(
                 self.connector.clone(),

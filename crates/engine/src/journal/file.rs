@@ -68,19 +68,22 @@ impl Journal {
     /// # Errors
     /// The file cannot be read, or a line before the last is broken.
     pub fn read(folder: &Path) -> Result<Vec<Entry>, JournalError> {
+        let mut entries = Vec::new();
+        Self::read_to(folder, |entry| entries.push(entry))?;
+        Ok(entries)
+    }
+
+    fn read_to(folder: &Path, take: impl FnMut(Entry)) -> Result<(), JournalError> {
         let path = Self::path_in(folder);
-        let text = match fs::read(&path) {
-            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(source) => {
-                return Err(JournalError::Io {
-                    path,
-                    doing: "read",
-                    source,
-                });
-            }
-        };
-        parse(&path, &text)
+        match fs::read(&path) {
+            Ok(bytes) => each(&path, &String::from_utf8_lossy(&bytes), take),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(source) => Err(JournalError::Io {
+                path,
+                doing: "read",
+                source,
+            }),
+        }
     }
 
     /// What past runs left, from the journal of `folder`.
@@ -88,7 +91,10 @@ impl Journal {
     /// # Errors
     /// As [`Journal::read`].
     pub fn past(folder: &Path) -> Result<Past, JournalError> {
-        Ok(Past::of(&Self::read(folder)?))
+        // Line by line: a journal of many hosts is long, and what it comes to is not.
+        let mut past = Past::default();
+        Self::read_to(folder, |entry| past.add(&entry))?;
+        Ok(past)
     }
 
     /// Opens the journal of `folder` for a new run, making folder (0700) and file (0600) when they are not there.
@@ -219,8 +225,12 @@ impl Journal {
 
 pub(crate) fn parse(path: &Path, text: &str) -> Result<Vec<Entry>, JournalError> {
     let mut entries = Vec::new();
-    let lines: Vec<&str> = text.split_inclusive('\n').collect();
-    for (index, line) in lines.iter().enumerate() {
+    each(path, text, |entry| entries.push(entry))?;
+    Ok(entries)
+}
+
+fn each(path: &Path, text: &str, mut take: impl FnMut(Entry)) -> Result<(), JournalError> {
+    for (index, line) in text.split_inclusive('\n').enumerate() {
         let whole = line.ends_with('\n');
         let line = line.trim_end();
         if line.is_empty() {
@@ -233,7 +243,7 @@ pub(crate) fn parse(path: &Path, text: &str) -> Result<Vec<Entry>, JournalError>
                     found: entry.v,
                 });
             }
-            Ok(entry) => entries.push(entry),
+            Ok(entry) => take(entry),
             // Torn by a crash: at the end of the file, or closed off by the run after it.
             Err(error) if !whole || error.is_eof() => {}
             Err(error) => {
@@ -245,7 +255,7 @@ pub(crate) fn parse(path: &Path, text: &str) -> Result<Vec<Entry>, JournalError>
             }
         }
     }
-    Ok(entries)
+    Ok(())
 }
 
 #[cfg(test)]

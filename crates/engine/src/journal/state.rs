@@ -51,6 +51,12 @@ pub struct RunSummary {
 }
 
 impl RunSummary {
+    /// Nobody goes on from where its hosts stood: of many hosts and runs that would be most of what is known.
+    fn forget_positions(&mut self) {
+        self.done.clear();
+        self.stopped.clear();
+    }
+
     /// Whether all of `host`'s tasks in `play` were done.
     pub fn completed(&self, host: &str, play: &str) -> bool {
         self.done.contains(&(host.to_owned(), play.to_owned()))
@@ -78,6 +84,16 @@ pub struct Past {
 }
 
 impl Past {
+    /// What a run has to know of it: not the runs themselves.
+    pub(crate) fn debts(&self) -> Self {
+        Self {
+            owed: self.owed.clone(),
+            units: self.units.clone(),
+            taken: self.taken.clone(),
+            runs: Vec::new(),
+        }
+    }
+
     /// Reads it off the lines of a journal.
     pub fn of(entries: &[Entry]) -> Self {
         let mut past = Self::default();
@@ -101,8 +117,14 @@ impl Past {
             .map(|o| o.handler.as_str())
     }
 
-    fn add(&mut self, entry: &Entry) {
+    /// Takes in the next line of a journal.
+    pub(crate) fn add(&mut self, entry: &Entry) {
         if let Record::RunStarted { choice, hosts, .. } = &entry.record {
+            // Only the last run can be resumed.
+            self.runs
+                .iter_mut()
+                .filter(|run| run.outcome.is_some())
+                .for_each(RunSummary::forget_positions);
             self.runs.push(RunSummary {
                 run: entry.run.clone(),
                 started: entry.time,
@@ -194,6 +216,9 @@ impl Past {
             Record::RunEnded { outcome, .. } => {
                 if let Some(run) = run {
                     run.outcome = Some(outcome.clone());
+                    if outcome == "ok" {
+                        run.forget_positions();
+                    }
                 }
             }
         }
@@ -328,5 +353,35 @@ mod tests {
         };
         assert_eq!(Past::of(&entries("1", vec![started(), unit.clone()])).units.len(), 1);
         assert_eq!(Past::of(&entries("1", vec![started(), unit, end])).units.len(), 0);
+    }
+
+    #[test]
+    fn only_of_the_last_run_it_is_kept_where_its_hosts_stood() {
+        let host_ended = |host: &str| Record::HostEnded {
+            host: host.into(),
+            play: "p".into(),
+            complete: true,
+            stopped_at: None,
+        };
+        let run_ended = |outcome: &str| Record::RunEnded {
+            outcome: outcome.into(),
+            changed: 0,
+            failed: 0,
+            unreachable: 0,
+        };
+        let mut lines = entries("1", vec![started(), host_ended("h"), run_ended("failed")]);
+        assert!(Past::of(&lines).unfinished().expect("failed").completed("h", "p"));
+        lines.extend(entries("2", vec![started(), host_ended("h"), run_ended("unreachable")]));
+        let past = Past::of(&lines);
+        assert!(past.unfinished().expect("failed").completed("h", "p"));
+        assert!(!past.runs[0].completed("h", "p"), "nobody resumes it");
+        lines.extend(entries("3", vec![started(), host_ended("h"), run_ended("ok")]));
+        let past = Past::of(&lines);
+        assert_eq!((past.unfinished(), past.runs.len()), (None, 3));
+        assert!(
+            past.runs
+                .iter()
+                .all(|run| run.done.is_empty() && run.stopped.is_empty())
+        );
     }
 }
