@@ -15,7 +15,7 @@ use super::auth::{Auth, unreachable};
 use super::channel::Client;
 use super::handshake::{Login, handshake};
 use super::tcp::PromptStream;
-use super::turn::{Held, Turns};
+use super::turn::{Held, Turn, Turns};
 use crate::error::{ConnectError, ErrorKind};
 use crate::stats::Counters;
 use crate::target::{Jump, Target};
@@ -129,6 +129,20 @@ impl Shared {
         // Whoever waits for the server has no turn meanwhile.
         let turn = self.pool.turns.next().await;
         counters.waited(began.elapsed());
+        // On the heap, and only now: of a thousand that wait each keeps little.
+        Box::pin(self.let_in(target, login, way, through, turn, counters)).await
+    }
+
+    /// The part of a connection that is done in turn.
+    async fn let_in(
+        &self,
+        target: &Target,
+        login: &Login<'_>,
+        way: &[Jump],
+        through: Option<Arc<Client>>,
+        turn: Turn,
+        counters: &Counters,
+    ) -> Result<(Client, Held), ErrorKind> {
         let began = Instant::now();
         let connecting = async {
             let reaching = async {
