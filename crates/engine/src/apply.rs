@@ -4,12 +4,11 @@ use crate::decision::Change;
 use crate::journal::Record;
 use crate::link::{Link, taken_over};
 use crate::render_step::{self, ContentSource, Rendered, UPLOAD_FROM, UPLOAD_GONE};
-use crate::shell::{frame, split_frames, text_of};
 use crate::site::lock::NOT_OURS;
 use crate::site::unit::{self, Followed};
 use crate::step::{Shell, Step, WriteFiles};
 use crate::text::{DETAIL_LIMIT, gist, sanitize, tail};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use mosip_prov_events::Failure;
 use mosip_prov_transport::error::ErrorKind;
 use mosip_prov_transport::{OutputLine, Permit, Request, Response, Stream, TransportError};
@@ -56,79 +55,6 @@ pub(crate) struct Applier<'a> {
 }
 
 impl Applier<'_> {
-    /// Carries out small changes in one exchange, stopping at the first that fails. The result has one entry for each
-    /// change that was begun.
-    pub async fn together(&self, changes: &[&Change]) -> Result<Vec<Result<(), Failed>>, TransportError> {
-        let mut script = String::new();
-        let mut payload = BytesMut::new();
-        let mut sensitive = false;
-        let mut timeout = self.timeout;
-        for change in changes {
-            let mut fragment = String::new();
-            for step in &change.steps {
-                let rendered = match step {
-                    Step::Shell(shell) => {
-                        timeout += shell.timeout.unwrap_or_default();
-                        render_step::bounded_shell(shell)
-                    }
-                    Step::WriteFiles(write) => {
-                        let sources: Vec<_> = write
-                            .files
-                            .iter()
-                            .map(|f| ContentSource::Payload(f.content.bytes()))
-                            .collect();
-                        render_step::write_files(write, &sources, self.keep_for)
-                    }
-                    // `render_step::is_small` keeps reboots out of here.
-                    Step::Reboot { .. } => continue,
-                };
-                fragment.push_str(&rendered.fragment);
-                fragment.push_str(" || exit\n");
-                payload.extend_from_slice(&rendered.payload);
-            }
-            fragment.push(':');
-            script.push_str(&frame(&fragment));
-            script.push_str("[ \"$s\" = 0 ] || exit 0\n");
-            sensitive |= render_step::is_sensitive(change);
-        }
-        let request = Request {
-            script,
-            payload: payload.freeze(),
-            timeout: Some(timeout),
-            sensitive,
-        };
-        let response = self.link.apply_once(&self.permit, request).await?;
-        let output = text_of(&response.stdout);
-        let frames = split_frames(&output).unwrap_or_default();
-        let mut results: Vec<Result<(), Failed>> = frames
-            .iter()
-            .zip(changes)
-            .map(|(frame, change)| match frame.status {
-                0 => Ok(()),
-                status => Err(Failed {
-                    failure: change
-                        .secretive()
-                        .fold(step_failure(&change.summary, status, frame.text), |failure, shell| {
-                            kept_back(failure, shell)
-                        }),
-                    // What came before the step that failed is done.
-                    perhaps_done: change.steps.len() > 1,
-                }),
-            })
-            .collect();
-        let stopped = results.iter().any(Result::is_err);
-        if !stopped && results.len() < changes.len() {
-            // The shell itself was ended: the change that was under way has no frame.
-            let summary = &changes[results.len()].summary;
-            let text = format!("{output}\n{}", response.stderr_text());
-            results.push(Err(Failed {
-                failure: step_failure(summary, response.status, &text),
-                perhaps_done: true,
-            }));
-        }
-        Ok(results)
-    }
-
     /// Carries out one change step by step; output of long steps goes to `lines` while they run. `task` names it on the
     /// host.
     pub async fn alone(&self, change: &Change, task: &str, lines: &mpsc::Sender<OutputLine>) -> Result<(), ApplyError> {
@@ -395,7 +321,7 @@ impl Applier<'_> {
 }
 
 /// The output of a script that was given a secret may quote it.
-fn kept_back(failure: Failure, shell: &Shell) -> Failure {
+pub(crate) fn kept_back(failure: Failure, shell: &Shell) -> Failure {
     if !shell.payload.is_sensitive() {
         return failure;
     }

@@ -25,6 +25,7 @@ pub mod play;
 mod prepare;
 pub mod prepared;
 pub mod question;
+mod render_files;
 mod render_step;
 pub mod report;
 pub mod role;
@@ -35,6 +36,7 @@ mod sites;
 pub mod step;
 pub mod task;
 mod text;
+mod together;
 mod world;
 
 pub use answers::{Answers, Ask, AskError, Outcome};

@@ -101,7 +101,12 @@ pub(crate) fn write_files(step: &WriteFiles, sources: &[ContentSource<'_>], keep
                 "if [ -f {path} ] && ! [ -e {keep} ] && ! [ -L {keep} ]; then cp -p -- {path} {keep} || exit; fi"
             );
         }
-        let _ = writeln!(out, "mv -f -- \"$t{}\" {path} || exit", index + 1);
+        // With -T a link to a folder is replaced, not entered.
+        let _ = writeln!(
+            out,
+            "if [ -d {path} ]; then mv -fT -- \"$t{number}\" {path}; else mv -f -- \"$t{number}\" {path}; fi || exit",
+            number = index + 1
+        );
     }
     out.push(')');
     Rendered {
@@ -309,6 +314,23 @@ mod tests {
         assert_eq!(status, UPLOAD_GONE);
         assert_eq!(std::fs::read(&path).expect("there"), b"old");
         assert_eq!(std::fs::read_dir(dir.path()).expect("dir").count(), 1);
+    }
+
+    #[test]
+    fn a_link_to_a_folder_is_replaced_and_not_entered() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let folder = dir.path().join("folder");
+        let path = dir.path().join("conf");
+        std::fs::create_dir(&folder).expect("made");
+        std::os::unix::fs::symlink(&folder, &path).expect("linked");
+        let step = WriteFiles {
+            files: vec![file(&path, b"new")],
+            validate: None,
+        };
+        assert_eq!(run(&write_files(&step, &sources(&step), None)), (0, String::new()));
+        assert_eq!(std::fs::read_dir(&folder).expect("dir").count(), 0);
+        assert!(!path.is_symlink());
+        assert_eq!(std::fs::read(&path).expect("there"), b"new");
     }
 
     #[test]
