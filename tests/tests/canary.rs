@@ -1,5 +1,5 @@
 //! Recognisable secrets in every place that secrets can be in, and a search of every place that they must not be in: what is
-//! said, events, reports, journal, process lists, logs and temporary folders of the hosts. What searches is proven in
+//! said, events, reports, plans, journal, process lists, logs and temporary folders of the hosts. What searches is proven in
 //! `mosip_prov_tests::canary`; here a leak that was planted is found too, in each kind of place.
 
 use std::io::Write as _;
@@ -534,6 +534,11 @@ fn what_a_host_is_given_is_where_it_belongs_and_nowhere_else() {
     let mut told: Vec<Ran> = Vec::new();
     let run = |words: &[&str]| program.run(&[words, &given, &LOUD, &["--report", &html, "--junit", &junit]].concat());
     told.push(run(&["run", "--check"]).expect(0));
+    let plan = path(&folder.path().join("front.plan"));
+    told.push(run(&["plan", "--out", &plan]).expect(0));
+    let planned = std::fs::read_to_string(&plan).expect("written");
+    assert!(planned.contains("privkey") && planned.contains("\"decision\":\"change\""));
+    canaries.assert_not_in("the plan", planned.as_bytes());
     let ran = run(&["run"]).expect(0);
     assert!(ran.count(NGINX, "changed") > 0, "{}", ran.shown());
     told.push(ran);

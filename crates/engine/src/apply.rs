@@ -86,7 +86,7 @@ impl Applier<'_> {
 
     /// Work that goes on whatever becomes of the connection, or of this program.
     async fn detached(&self, shell: &Shell, task: &str, lines: &mpsc::Sender<OutputLine>) -> Result<(), ApplyError> {
-        let id = self.link.next_id("-");
+        let id = self.link.next_id();
         let host = self.link.machine().to_owned();
         self.link.promise(Record::UnitStarted {
             host: host.clone(),

@@ -57,7 +57,7 @@ impl Link<'_> {
     /// Carries `request` out once, however often it has to be sent; again only when the host was rebooted meanwhile, which
     /// takes away what is known of the first time.
     pub async fn apply_once(&self, permit: &Permit<'_>, request: Request) -> Result<Response, TransportError> {
-        let id = self.next_id(".");
+        let id = once::id(self.sites.run(), self.sites.next(), self.machine());
         let request = Request {
             script: once::wrap(self.sites.run(), &id, &request.script),
             ..request
@@ -117,9 +117,9 @@ impl Link<'_> {
         })
     }
 
-    /// A name on the machine that no other change of this run has.
-    pub fn next_id(&self, separator: &str) -> String {
-        format!("{}{separator}{}", self.sites.run(), self.sites.next())
+    /// A name on the machine that no other long work of this run has.
+    pub fn next_id(&self) -> String {
+        format!("{}-{}", self.sites.run(), self.sites.next())
     }
 
     /// Long work that is to be removed from the machine when the run leaves it.

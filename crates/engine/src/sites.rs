@@ -152,9 +152,9 @@ impl Sites {
         let Ok(permit) = gate.permit() else {
             return;
         };
-        let partings = sites.into_iter().map(|((_, identity), site)| async move {
+        let partings = sites.into_iter().map(|((name, identity), site)| async move {
             site.heart.abort();
-            let script = lock::leave(&self.owner, &site.units, &site.undo);
+            let script = lock::leave(&self.owner, &name, &site.units, &site.undo);
             let request = Request::new(script).timeout(std::time::Duration::from_secs(20));
             // A host that is gone lets go by itself, when the lease ends.
             let _ = site.host.apply(&permit, &identity, request).await;

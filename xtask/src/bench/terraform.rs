@@ -43,6 +43,12 @@ pub fn main(arguments: &Arguments, program: Option<&Path>) -> Result<()> {
 fn terraform(program: &Path, count: usize, pairs: usize) -> Result<f64> {
     let folder = std::env::temp_dir().join(format!("mosip-prov-bench-{}-{count}", std::process::id()));
     std::fs::create_dir_all(&folder).doing("cannot make a folder")?;
+    let ratio = in_folder(&folder, program, count, pairs);
+    let _ = std::fs::remove_dir_all(&folder);
+    ratio
+}
+
+fn in_folder(folder: &Path, program: &Path, count: usize, pairs: usize) -> Result<f64> {
     let root = |name: &str| -> Result<PathBuf> {
         let root = folder.join(name);
         std::fs::create_dir_all(&root).doing("cannot make a root")?;
@@ -93,7 +99,6 @@ fn terraform(program: &Path, count: usize, pairs: usize) -> Result<f64> {
             a.push(by_hand()?);
         }
     }
-    let _ = std::fs::remove_dir_all(&folder);
     let list = |times: &[Duration]| {
         let all = times.iter().map(|time| time.as_millis().to_string());
         all.collect::<Vec<_>>().join(" ")

@@ -70,7 +70,7 @@ mod tests {
         std::fs::remove_dir(run.join("mosip-prov")).expect("removed");
         shell.run(&lock::enter(&owner, None), b"");
         assert_eq!(looked(&shell, &frame), None);
-        shell.run(&lock::leave(&owner, &[], &[]), b"");
+        shell.run(&lock::leave(&owner, "h", &[], &[]), b"");
         assert!(looked(&shell, &frame).is_some());
         // Predecessors of files that a run before kept.
         let kept = shell.root.path().join("var/lib/mosip-prov/undo/role");

@@ -4,6 +4,12 @@
 use super::BASE;
 use crate::shell::quote;
 
+/// What names the change with that number of a run's own, which it makes under `name` of a machine: a machine may have several
+/// in an inventory, and each goes with its own.
+pub(crate) fn id(run: &str, number: u64, name: &str) -> String {
+    format!("{run}.{number}@{}", super::component(name))
+}
+
 /// `script`, done at most once for `id`. Sent again, it waits for the first to end and prints its output; the exit
 /// status is that of the script. Status 98 says that the first was cut short, [`super::lock::NOT_OURS`] that the host is
 /// not `run`'s any more.

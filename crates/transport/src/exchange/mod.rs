@@ -442,11 +442,11 @@ fn framed(request: &Request, nonce: &str, limits: Limits) -> Result<BytesMut, Er
     Ok(bytes)
 }
 
-/// The time between two readings of `/proc/uptime`; none where the target has no such file.
+/// The time between two readings of `/proc/uptime`; none where the target has no such file, or says what no clock says.
 fn between(began: &str, ended: &str) -> Duration {
     let hundredths = |text: &str| -> Option<u64> {
         let (seconds, rest) = text.split_once('.')?;
-        Some(seconds.parse::<u64>().ok()? * 100 + rest.get(..2)?.parse::<u64>().ok()?)
+        Some(u64::from(seconds.parse::<u32>().ok()?) * 100 + rest.get(..2)?.parse::<u64>().ok()?)
     };
     match (hundredths(began), hundredths(ended)) {
         (Some(began), Some(ended)) => Duration::from_millis(ended.saturating_sub(began) * 10),

@@ -22,10 +22,25 @@ async fn heard(stdout: &str) -> Heard {
 async fn sizes_beyond_all_numbers_are_refused() {
     let huge = u64::MAX;
     let heard = heard(&format!(
-        "{NONCE} ready 1 /tmp/.mosip-prov.1.x\n{NONCE} done ok 0 {huge} {huge} 1\n"
+        "{NONCE} ready 1 /tmp/.mosip-prov.1.x\n{NONCE} done ok 0 {huge} {huge} 1 0.00 0.00\n"
     ))
     .await;
-    assert!(heard.outcomes[1].starts_with("Protocol"), "{:?}", heard.outcomes);
+    assert!(heard.outcomes[1].contains("was announced"), "{:?}", heard.outcomes);
+}
+
+#[tokio::test]
+async fn a_clock_beyond_all_numbers_takes_no_time() {
+    for (began, ended) in [
+        ("0.00", "184467440737095516.15"),
+        ("x", "18446744073709551615.99"),
+        ("9.99", "1.00"),
+    ] {
+        let heard = heard(&format!(
+            "{NONCE} ready 1 /tmp/.mosip-prov.1.x\n{NONCE} done ok 7 0 0 0 {began} {ended}\n"
+        ))
+        .await;
+        assert_eq!(heard.outcomes[1], "7 b\"\" b\"\"", "{began} to {ended}");
+    }
 }
 
 #[tokio::test]
