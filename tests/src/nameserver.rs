@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::{self, net::UnixListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -20,6 +22,7 @@ pub struct Nameserver {
     folder: TempDir,
     address: SocketAddr,
     origin: String,
+    _port: UnixListener,
 }
 
 /// Serves `zone_text` on a free port of 127.0.0.1: the text of a zone file that begins with its `$ORIGIN`, as
@@ -75,7 +78,8 @@ fn launch(ip: IpAddr, zone_text: &str) -> Nameserver {
     crate::stdout(Command::new("cp").arg(on_path("named", "bind9")).arg(&program));
     let mut folder = folder;
     for attempt in 1.. {
-        let address = SocketAddr::new(ip, free_port(ip));
+        let (port, kept) = free_port(ip);
+        let address = SocketAddr::new(ip, port);
         write(&dir.join("named.conf"), configuration(&dir, address, &origin));
         let log = File::create(dir.join("log")).expect("a log");
         let child = Command::new(&program)
@@ -92,6 +96,7 @@ fn launch(ip: IpAddr, zone_text: &str) -> Nameserver {
             folder,
             address,
             origin: origin.clone(),
+            _port: kept,
         };
         if server.is_up() {
             return server;
@@ -201,12 +206,19 @@ fn origin_of(zone_text: &str) -> String {
         .expect("the zone's text begins with $ORIGIN")
 }
 
-fn free_port(ip: IpAddr) -> u16 {
+/// A port that nobody has, and what keeps it for us among all tests on this machine: two servers that share one would each get
+/// some of the questions, and neither would know.
+fn free_port(ip: IpAddr) -> (u16, UnixListener) {
     for _ in 0..50 {
         let tcp = TcpListener::bind((ip, 0)).unwrap_or_else(|error| panic!("no port of {ip}: {error}"));
         let port = tcp.local_addr().expect("its address").port();
+        let name = format!("mosip-prov-tests.port.{port}");
+        let name = unix::net::SocketAddr::from_abstract_name(name).expect("a short name");
+        let Ok(kept) = UnixListener::bind_addr(&name) else {
+            continue;
+        };
         if UdpSocket::bind((ip, port)).is_ok() {
-            return port;
+            return (port, kept);
         }
     }
     panic!("no port of {ip} is free for both UDP and TCP");
@@ -266,6 +278,13 @@ mod tests {
                 .args(["-p", &port, "+short"])
                 .args(words),
         )
+    }
+
+    #[test]
+    fn a_port_is_given_to_one_only() {
+        let kept: Vec<_> = (0..2000).map(|_| free_port(Ipv4Addr::LOCALHOST.into())).collect();
+        let ports: std::collections::BTreeSet<u16> = kept.iter().map(|(port, _)| *port).collect();
+        assert_eq!(ports.len(), kept.len());
     }
 
     #[test]
