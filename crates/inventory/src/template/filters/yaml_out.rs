@@ -68,6 +68,11 @@ fn is_collection(value: &V) -> bool {
     matches!(value, V::List(_) | V::Tuple(_) | V::Map(_))
 }
 
+/// Whether a key stands on one line before its colon, as libyaml decides, by which Ansible has YAML written.
+fn is_simple_key(key: &Key) -> bool {
+    !key.text.contains(['\n', '\u{85}', '\u{2028}', '\u{2029}']) && key.text.len() <= 128
+}
+
 impl Emitter<'_> {
     fn is_flow(&self, value: &V) -> bool {
         let empty = match value {
@@ -178,8 +183,17 @@ impl Emitter<'_> {
                             self.write_indent();
                         }
                     }
-                    self.node(&key.value(), false, true)?;
-                    self.indicator(":", false, false, false);
+                    if is_simple_key(key) {
+                        self.node(&key.value(), false, true)?;
+                        self.indicator(":", false, false, false);
+                    } else {
+                        self.indicator("?", true, false, !flow);
+                        self.node(&key.value(), true, false)?;
+                        if !flow || self.column > self.width {
+                            self.write_indent();
+                        }
+                        self.indicator(":", true, false, !flow);
+                    }
                     self.node(item, true, false)?;
                 }
                 self.indent = before;
