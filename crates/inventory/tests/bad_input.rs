@@ -132,7 +132,7 @@ fn names_of_groups_as_hosts() {
 #[test]
 fn yaml_mistakes_have_their_place() {
     let ini = ("hosts.ini", "[web]\nw1\n");
-    let cases: [(&str, &[&str]); 14] = [
+    let cases: [(&str, &[&str]); 15] = [
         ("a: 1\n\tb: 2\n", &["error all.yml:2:1 a tab in the indentation"]),
         ("a:\n  - 1\n \t- 2\n", &["error all.yml:3:2 a tab in the indentation"]),
         ("a: |\n  x\n\ty\n", &["error all.yml:3:1 a tab in the indentation"]),
@@ -146,6 +146,10 @@ fn yaml_mistakes_have_their_place() {
             &["error all.yml:1:1 a file of variables must hold a mapping, this one holds a list"],
         ),
         ("a: [1, 2\n", &["error all.yml:2:1 this is not YAML"]),
+        (
+            "a: [11 -]\n",
+            &["error all.yml:1:8 a value without quotes cannot have a `-` just before"],
+        ),
         ("a: 'x\n", &["error all.yml:1:4 this is not YAML"]),
         (
             "a: 2024-13-01 10:00:00\n",

@@ -95,6 +95,9 @@ struct Composer<'a> {
     refused_tab: Option<usize>,
 }
 
+/// What the parser does not read: `[a -]`, which YAML allows.
+const LAST_DASH: &str = "a value without quotes cannot have a `-` just before `,`, `[`, `]`, `{` or `}` here";
+
 impl<'a> Composer<'a> {
     fn next(&mut self) -> Result<(Event<'a>, Span), Diagnostic> {
         match self.parser.next_event() {
@@ -113,7 +116,12 @@ impl<'a> Composer<'a> {
         // At the end of a text the parser may count on behind its last line.
         let line = self.source.lines().get(mark.line().saturating_sub(1));
         let end = line.map_or(0, |line| line.chars().count()) + 1;
-        Diagnostic::error(format!("this is not YAML: {}", error.info()))
+        // The parser says so of any word of such a text, where YAML forbids it of the first alone.
+        let (what, help) = match error.info().contains("plain scalar cannot start with '-'") {
+            true => (LAST_DASH.to_owned(), "quote the value"),
+            false => (format!("this is not YAML: {}", error.info()), help),
+        };
+        Diagnostic::error(what)
             .at(self.source.at(mark.line(), end.min(mark.col() + 1)))
             .help(help)
     }

@@ -132,6 +132,10 @@ fn read_back(value: &Value) {
             }
         } else {
             let read = yaml::parse_value(&written, "written");
+            // Refused, and said to be: YAML's writers do not quote `[a -]`, which the parser cannot read.
+            if matches!(&read, Err(error) if error.to_string().contains("a `-` just before")) {
+                continue;
+            }
             read.unwrap_or_else(|error| panic!("{filter} wrote {written:?}: {error}"))
         };
         let (written_as, read_as) = (format!("{value:?}"), format!("{:?}", data(&read)));
