@@ -535,7 +535,11 @@ fn what_a_host_is_given_is_where_it_belongs_and_nowhere_else() {
     let run = |words: &[&str]| program.run(&[words, &given, &LOUD, &["--report", &html, "--junit", &junit]].concat());
     told.push(run(&["run", "--check"]).expect(0));
     let plan = path(&folder.path().join("front.plan"));
-    told.push(run(&["plan", "--out", &plan]).expect(0));
+    told.push(
+        program
+            .run(&[&["plan", "--out", &plan, "-vvvv"][..], &given].concat())
+            .expect(0),
+    );
     let planned = std::fs::read_to_string(&plan).expect("written");
     assert!(planned.contains("privkey") && planned.contains("\"decision\":\"change\""));
     canaries.assert_not_in("the plan", planned.as_bytes());
