@@ -437,7 +437,7 @@ impl Analysis {
                 }
             }
             line_breaks |= *c == '\n';
-            special |= *c != '\n' && !is_printable(*c);
+            special |= *c != '\n' && (!is_printable(*c) || *c == '\u{feff}');
             let previous = i.checked_sub(1).map(|p| chars[p]);
             space_break |= *c == '\n' && previous == Some(' ');
             break_space |= *c == ' ' && previous == Some('\n');
