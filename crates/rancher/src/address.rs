@@ -38,7 +38,15 @@ impl ServerUrl {
                 if host.parse::<std::net::Ipv6Addr>().is_err() {
                     return Err(bad("what is between [ and ] is no IPv6 address"));
                 }
-                (host, after.strip_prefix(':'))
+                let port = match after {
+                    "" => None,
+                    after => Some(
+                        after
+                            .strip_prefix(':')
+                            .ok_or_else(|| bad("what comes after its ] is no port"))?,
+                    ),
+                };
+                (host, port)
             }
             None => match authority.rsplit_once(':') {
                 Some((host, port)) => (host, Some(port)),
@@ -110,6 +118,14 @@ mod tests {
     fn a_name_holds_no_port() {
         assert!(ServerUrl::parse("https://host:443:443").is_err());
         assert!(ServerUrl::parse("https://[::1]:443").is_ok());
+        for text in [
+            "https://[::1]x",
+            "https://[::1][]:443",
+            "https://[::1]]\n:443",
+            "https://[::1].example.net",
+        ] {
+            assert!(ServerUrl::parse(text).is_err(), "{text}");
+        }
     }
 
     #[test]
