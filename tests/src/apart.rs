@@ -1,16 +1,12 @@
-//! Hosts that are folders of this machine: each is a local shell with a lock and the like of its own, so that several can be
-//! worked on side by side, and without root.
+//! Hosts that are folders of this machine, and some that are down.
 
 use async_trait::async_trait;
 use mosip_prov::transport::error::{ConnectError, ErrorKind};
-use mosip_prov::transport::{
-    Connector, ExchangeStats, Host, Identity, LocalHost, OutputLine, Permit, Request, Response, Target, TransportError,
-};
+use mosip_prov::transport::{Connector, Host, Target, TransportError};
+use mosip_prov_engine::testing::PlacedHost;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
-use tokio::sync::mpsc;
 
 /// Reaches such hosts.
 pub struct Apart {
@@ -53,80 +49,6 @@ impl Connector for Apart {
             .lock()
             .expect("nobody panicked")
             .push(target.name.clone());
-        let place = self.root.join(format!("site-{}", target.name));
-        Ok(Arc::new(Placed {
-            inner: LocalHost::new(target),
-            place: place.to_string_lossy().into_owned(),
-        }))
-    }
-}
-
-struct Placed {
-    inner: LocalHost,
-    place: String,
-}
-
-impl Placed {
-    fn there(&self, mut request: Request) -> Request {
-        for (of_machine, of_host) in [
-            ("/run/mosip-prov", self.place.clone()),
-            ("/tmp/.mosip-prov-$(id -u)", self.place.clone()),
-            ("/var/lib/mosip-prov", format!("{}-state", self.place)),
-            ("[ -d /run/systemd/system ]", "false".to_owned()),
-        ] {
-            request.script = request.script.replace(of_machine, &of_host);
-        }
-        request
-    }
-}
-
-#[async_trait]
-impl Host for Placed {
-    fn name(&self) -> &str {
-        self.inner.name()
-    }
-
-    async fn ask(&self, identity: &Identity, request: Request) -> Result<Response, TransportError> {
-        self.inner.ask(identity, self.there(request)).await
-    }
-
-    async fn apply(
-        &self,
-        permit: &Permit<'_>,
-        identity: &Identity,
-        request: Request,
-    ) -> Result<Response, TransportError> {
-        self.inner.apply(permit, identity, self.there(request)).await
-    }
-
-    async fn apply_watched(
-        &self,
-        permit: &Permit<'_>,
-        identity: &Identity,
-        request: Request,
-        lines: mpsc::Sender<OutputLine>,
-    ) -> Result<Response, TransportError> {
-        let request = self.there(request);
-        self.inner.apply_watched(permit, identity, request, lines).await
-    }
-
-    async fn upload(&self, permit: &Permit<'_>, content: bytes::Bytes) -> Result<String, TransportError> {
-        self.inner.upload(permit, content).await
-    }
-
-    async fn download(&self, identity: &Identity, path: &str, limit: usize) -> Result<bytes::Bytes, TransportError> {
-        self.inner.download(identity, path, limit).await
-    }
-
-    async fn wait_for_return(&self, deadline: Duration, old: Option<&str>) -> Result<(), TransportError> {
-        self.inner.wait_for_return(deadline, old).await
-    }
-
-    fn stats(&self) -> ExchangeStats {
-        self.inner.stats()
-    }
-
-    async fn close(&self) {
-        self.inner.close().await;
+        Ok(Arc::new(PlacedHost::new(target, &self.root)))
     }
 }

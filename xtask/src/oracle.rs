@@ -27,33 +27,40 @@ fn folder() -> Result<PathBuf> {
 /// The venv, made if it is not there or not of today's list; an error says why it cannot be had.
 pub fn ensure() -> Result<PathBuf> {
     let folder = folder()?;
-    let stamp = folder.join("wanted");
-    let wanted = WANTED.join("\n");
-    let python = folder.join("bin/python");
-    let works = || sh::output(Command::new(&python).args(["-c", "import ansible, jinja2, yaml, netaddr"])).is_ok();
-    if std::fs::read_to_string(&stamp).is_ok_and(|have| have == wanted) && works() {
-        println!("oracle      {} is there", folder.display());
-        return Ok(folder);
-    }
-    let started = Instant::now();
-    let system = python_with_venv()?;
-    println!("oracle      making {} with {system} and pip", folder.display());
-    if let Some(parent) = folder.parent() {
-        std::fs::create_dir_all(parent).doing(format!("cannot make {}", parent.display()))?;
-    }
-    sh::output(Command::new(&system).args(["-m", "venv", "--clear"]).arg(&folder))?;
-    sh::output(
-        Command::new(&python)
-            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
-            .args(WANTED),
-    )?;
-    sh::write(&stamp, wanted)?;
-    println!("oracle      made in {:.0} s", started.elapsed().as_secs_f64());
+    venv("oracle", &folder, &WANTED, "import ansible, jinja2, yaml, netaddr")?;
     Ok(folder)
 }
 
+/// Makes a venv that holds what is `wanted` of PyPI, if it is not there, or not of this list, or `works`, a line of Python, fails in it.
+/// What is said begins with `name`.
+pub fn venv(name: &str, folder: &Path, wanted: &[&str], works: &str) -> Result<()> {
+    let stamp = folder.join("wanted");
+    let list = wanted.join("\n");
+    let python = folder.join("bin/python");
+    let does = || sh::output(Command::new(&python).args(["-c", works])).is_ok();
+    if std::fs::read_to_string(&stamp).is_ok_and(|have| have == list) && does() {
+        println!("{name:<11} {} is there", folder.display());
+        return Ok(());
+    }
+    let started = Instant::now();
+    let system = python_with_venv()?;
+    println!("{name:<11} making {} with {system} and pip", folder.display());
+    if let Some(parent) = folder.parent() {
+        std::fs::create_dir_all(parent).doing(format!("cannot make {}", parent.display()))?;
+    }
+    sh::output(Command::new(&system).args(["-m", "venv", "--clear"]).arg(folder))?;
+    sh::output(
+        Command::new(&python)
+            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
+            .args(wanted),
+    )?;
+    sh::write(&stamp, list)?;
+    println!("{name:<11} made in {:.0} s", started.elapsed().as_secs_f64());
+    Ok(())
+}
+
 /// A Python that is new enough and can make a venv; the distribution's before any other, installed if need be.
-pub fn python_with_venv() -> Result<String> {
+fn python_with_venv() -> Result<String> {
     const CANDIDATES: [&str; 2] = ["/usr/bin/python3", "python3"];
     let good = |python: &&str| version(python).is_some_and(|have| have >= OLDEST);
     let venv = |python: &&str| sh::succeeds(&[python, "-c", "import venv, ensurepip"]);

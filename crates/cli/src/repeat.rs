@@ -19,7 +19,7 @@ pub fn command(verb: &str, what: &What, limit: Option<&str>) -> String {
         pair("-e", vars);
     }
     let path = |p: &Path| p.to_string_lossy().into_owned();
-    for file in &what.inventory.vault_password_file {
+    for file in &what.inventory.vault.vault_password_file {
         pair("--vault-password-file", &path(file));
     }
     let selection = &what.selection;
@@ -39,7 +39,7 @@ pub fn command(verb: &str, what: &What, limit: Option<&str>) -> String {
         ("--connection-password-file", &connection.connection_password_file),
         ("--known-hosts-file", &connection.known_hosts_file),
         ("--ssh-config", &connection.ssh_config),
-        ("--become-password-file", &privilege.become_password_file),
+        ("--become-password-file", &privilege.password.become_password_file),
     ];
     for (flag, file) in files {
         if let Some(file) = file {
@@ -57,10 +57,10 @@ pub fn command(verb: &str, what: &What, limit: Option<&str>) -> String {
         }
     }
     let switches = [
-        ("-J", what.inventory.ask_vault_pass),
+        ("-J", what.inventory.vault.ask_vault_pass),
         ("-k", connection.ask_pass),
         ("-b", privilege.r#become),
-        ("-K", privilege.ask_become_pass),
+        ("-K", privilege.password.ask_become_pass),
     ];
     words.extend(
         switches

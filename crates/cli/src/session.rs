@@ -1,7 +1,7 @@
 //! The library, as the command line needs it: settings from flags, playbooks by name, everything that is wrong in one
 //! list. All that is asked of `mosip_prov` before a run is asked here.
 
-use crate::args::{BecomeOptions, ConnectionOptions, HostKeys, InventoryOptions, SurvivalOptions, What};
+use crate::args::{BecomeOptions, ConnectionOptions, HostKeys, InventoryOptions, SurvivalOptions, VaultOptions, What};
 use crate::prompt::{self, Passphrases, PromptError};
 use mosip_prov::deploy::{DeployOptions, Deployment};
 use mosip_prov::inventory::VaultSecrets;
@@ -289,9 +289,11 @@ fn settings_of(what: &What, mode: Mode) -> Settings {
     };
     Settings {
         resume: survival.is_some_and(|s| s.resume),
-        rollback: survival.is_none_or(|s| !s.no_rollback),
-        lock_timeout: survival.map_or(defaults.lock_timeout, |s| Duration::from_secs(s.lock_timeout)),
-        reconnect_timeout: survival.map_or(defaults.reconnect_timeout, |s| Duration::from_secs(s.reconnect_timeout)),
+        rollback: survival.is_none_or(|s| !s.repair.no_rollback),
+        lock_timeout: survival.map_or(defaults.lock_timeout, |s| Duration::from_secs(s.repair.lock_timeout)),
+        reconnect_timeout: survival.map_or(defaults.reconnect_timeout, |s| {
+            Duration::from_secs(s.repair.reconnect_timeout)
+        }),
         limit: what.selection.limit.clone(),
         tags: what.selection.tags.clone(),
         skip_tags: what.selection.skip_tags.clone(),
@@ -331,7 +333,7 @@ fn read_inventory_options(
         Err(problem) => problems.push(problem),
     }
     settings.extra_vars.clone_from(&options.extra_vars);
-    settings.vault = vault_secrets(options, problems)?;
+    settings.vault = vault_secrets(&options.vault, problems)?;
     Ok(())
 }
 
@@ -355,7 +357,7 @@ fn inventory_sources(named: &[String], variable: Option<&str>, folder_exists: bo
     }
 }
 
-fn vault_secrets(options: &InventoryOptions, problems: &mut Diagnostics) -> Result<VaultSecrets, Stop> {
+fn vault_secrets(options: &VaultOptions, problems: &mut Diagnostics) -> Result<VaultSecrets, Stop> {
     let mut secrets = VaultSecrets::none();
     for path in &options.vault_password_file {
         if let Err(error) = secrets.add_file("default", path) {
@@ -400,12 +402,16 @@ fn read_passwords(
         &connection.connection_password_file,
         "Login password",
     )?;
-    let what = match (&settings.ssh_password, privilege.ask_become_pass) {
+    let what = match (&settings.ssh_password, privilege.password.ask_become_pass) {
         (Some(_), true) => "Sudo password (Enter: the login password)",
         _ => "Sudo password",
     };
-    settings.become_password = read(privilege.ask_become_pass, &privilege.become_password_file, what)?;
-    if privilege.ask_become_pass && settings.become_password.is_none() {
+    settings.become_password = read(
+        privilege.password.ask_become_pass,
+        &privilege.password.become_password_file,
+        what,
+    )?;
+    if privilege.password.ask_become_pass && settings.become_password.is_none() {
         settings.become_password.clone_from(&settings.ssh_password);
     }
     Ok(())

@@ -35,6 +35,7 @@ mod site;
 mod sites;
 pub mod step;
 pub mod task;
+pub mod testing;
 mod text;
 mod together;
 mod world;

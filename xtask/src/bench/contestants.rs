@@ -6,7 +6,7 @@ use std::process::Command;
 
 use super::ground;
 use crate::oracle;
-use crate::sh::{self, Context, Error, Result};
+use crate::sh::{self, Error, Result};
 
 /// From PyPI: `ansible` brings ansible-core 2.18, which Mitogen 0.3.54 supports, with the collections that have sysctl
 /// and modprobe.
@@ -168,26 +168,7 @@ fn first_line(command: &mut Command) -> String {
 /// The venv of the peers, made if it is not there or not of today's list.
 pub fn peers() -> Result<PathBuf> {
     let folder = ground::folder().join("peers");
-    let stamp = folder.join("wanted");
-    let wanted = WANTED.join("\n");
-    let python = folder.join("bin/python");
-    let works = || sh::output(Command::new(&python).args(["-c", "import ansible, mitogen, pyinfra"])).is_ok();
-    if fs::read_to_string(&stamp).is_ok_and(|have| have == wanted) && works() {
-        return Ok(folder);
-    }
-    let system = oracle::python_with_venv()?;
-    println!(
-        "peers       making {} with {system} and pip (a minute)",
-        folder.display()
-    );
-    fs::create_dir_all(ground::folder()).doing("cannot make the folder of the benchmarks")?;
-    sh::output(Command::new(&system).args(["-m", "venv", "--clear"]).arg(&folder))?;
-    sh::output(
-        Command::new(&python)
-            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
-            .args(WANTED),
-    )?;
-    sh::write(&stamp, wanted)?;
+    oracle::venv("peers", &folder, &WANTED, "import ansible, mitogen, pyinfra")?;
     Ok(folder)
 }
 

@@ -1,7 +1,10 @@
 //! What `apply` takes. What it does is in the plan; here is how the hosts are reached, and what is shown.
 
 use super::options::{FORKS, forks};
-use super::{BecomeOptions, ConnectionOptions, InventoryOptions, OutputOptions, Selection, SurvivalOptions, What};
+use super::{
+    BecomeOptions, BecomePassword, ConnectionOptions, InventoryOptions, OutputOptions, RepairOptions, Selection,
+    VaultOptions, What,
+};
 use clap::{Args, ValueHint};
 use mosip_prov::plans::format;
 use std::path::PathBuf;
@@ -27,70 +30,16 @@ pub struct ApplyArgs {
     /// The values that the plan was made with, in the same order; those of `-e @FILE` are read again by themselves.
     #[arg(short, long, value_name = "VARS", help_heading = "Inventory and variables")]
     pub extra_vars: Vec<String>,
-    /// File that holds the vault password, or program that prints it; may be repeated.
-    #[arg(
-        long,
-        value_name = "FILE",
-        visible_alias = "vault-pass-file",
-        env = "ANSIBLE_VAULT_PASSWORD_FILE",
-        hide_env_values = true,
-        value_hint = ValueHint::FilePath,
-        help_heading = "Inventory and variables"
-    )]
-    pub vault_password_file: Vec<PathBuf>,
-    /// Ask for the vault password.
-    #[arg(
-        short = 'J',
-        long,
-        visible_alias = "ask-vault-password",
-        help_heading = "Inventory and variables"
-    )]
-    pub ask_vault_pass: bool,
+    #[command(flatten)]
+    pub vault: VaultOptions,
     #[command(flatten)]
     pub connection: ConnectionOptions,
-    /// Ask for the sudo password.
-    #[arg(short = 'K', long, help_heading = "Privileges")]
-    pub ask_become_pass: bool,
-    /// File that holds the sudo password.
-    #[arg(
-        long,
-        value_name = "FILE",
-        visible_alias = "become-pass-file",
-        conflicts_with = "ask_become_pass",
-        value_hint = ValueHint::FilePath,
-        help_heading = "Privileges"
-    )]
-    pub become_password_file: Option<PathBuf>,
     #[command(flatten)]
-    pub survival: ApplySurvival,
+    pub become_password: BecomePassword,
+    #[command(flatten)]
+    pub repair: RepairOptions,
     #[command(flatten)]
     pub output: OutputOptions,
-}
-
-/// What happens when something breaks on the way.
-#[derive(Debug, Clone, Copy, Args)]
-#[command(next_help_heading = "When something breaks")]
-pub struct ApplySurvival {
-    /// Leave replaced files in place when a service does not come up on them, to study what is wrong.
-    #[arg(long)]
-    pub no_rollback: bool,
-    /// Seconds to wait for another run that works on a host.
-    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
-    pub lock_timeout: u64,
-    /// Seconds to try to get a lost connection back.
-    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
-    pub reconnect_timeout: u64,
-}
-
-impl From<ApplySurvival> for SurvivalOptions {
-    fn from(of: ApplySurvival) -> Self {
-        Self {
-            resume: false,
-            no_rollback: of.no_rollback,
-            lock_timeout: of.lock_timeout,
-            reconnect_timeout: of.reconnect_timeout,
-        }
-    }
 }
 
 impl ApplyArgs {
@@ -101,8 +50,7 @@ impl ApplyArgs {
             inventory: InventoryOptions {
                 inventory: planned.inventory.clone(),
                 extra_vars,
-                vault_password_file: self.vault_password_file.clone(),
-                ask_vault_pass: self.ask_vault_pass,
+                vault: self.vault.clone(),
             },
             selection: Selection {
                 limit: planned.limit.clone(),
@@ -115,8 +63,7 @@ impl ApplyArgs {
             privilege: BecomeOptions {
                 r#become: false,
                 become_user: planned.become_user.clone(),
-                ask_become_pass: self.ask_become_pass,
-                become_password_file: self.become_password_file.clone(),
+                password: self.become_password.clone(),
             },
         }
     }

@@ -198,7 +198,7 @@ mod tests {
             panic!("not taken");
         };
         assert_eq!((args.days, args.no_deploy), (40, false));
-        assert!(args.how.privilege.ask_become_pass);
+        assert!(args.how.privilege.password.ask_become_pass);
         assert!(matches!(
             certificates(&["hook", "auth"]),
             Ok(CertificatesCommand::Hook { kind: HookKind::Auth })

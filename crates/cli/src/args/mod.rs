@@ -22,7 +22,10 @@ pub use certificates::{
 pub use deploy::{DeployArgs, Everywhere, StatusArgs};
 pub use dns::{DnsArgs, DnsCommand, RecordsFormat};
 pub use init::{Fields, InitArgs};
-pub use options::{BecomeOptions, ConnectionOptions, HostKeys, InventoryOptions, OutputOptions, Selection};
+pub use options::{
+    BecomeOptions, BecomePassword, ConnectionOptions, HostKeys, InventoryOptions, OutputOptions, Selection,
+    VaultOptions,
+};
 pub use preflight::PreflightArgs;
 pub use rancher::{RancherArgs, RancherCommand, RancherImportArgs};
 pub use terraform::{
@@ -171,6 +174,14 @@ pub struct SurvivalOptions {
     /// Continue the last run, which did not end well: leave out what it has done, on each host.
     #[arg(long)]
     pub resume: bool,
+    #[command(flatten)]
+    pub repair: RepairOptions,
+}
+
+/// What happens when something breaks on the way, whether it is the first run or a continued one.
+#[derive(Debug, Clone, Copy, Args)]
+#[command(next_help_heading = "When something breaks")]
+pub struct RepairOptions {
     /// Leave replaced files in place when a service does not come up on them, to study what is wrong.
     #[arg(long)]
     pub no_rollback: bool,
@@ -346,7 +357,7 @@ mod tests {
         assert_eq!(args.what.inventory.extra_vars, ["x=1", "@v.yml"]);
         assert!(args.check && args.diff);
         assert_eq!(args.what.selection.tags, ["a", "b", "c"]);
-        assert!(args.what.privilege.r#become && args.what.privilege.ask_become_pass);
+        assert!(args.what.privilege.r#become && args.what.privilege.password.ask_become_pass);
         assert!(args.what.connection.ask_pass);
         assert_eq!(args.what.connection.timeout, Some(5));
         assert_eq!(args.output.verbose, 3);

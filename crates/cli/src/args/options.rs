@@ -14,6 +14,14 @@ pub struct InventoryOptions {
     /// A variable that overrides all others: `key=value`, a JSON or YAML mapping, or `@file`; may be repeated.
     #[arg(short, long, value_name = "VARS")]
     pub extra_vars: Vec<String>,
+    #[command(flatten)]
+    pub vault: VaultOptions,
+}
+
+/// What opens the vaults.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Inventory and variables")]
+pub struct VaultOptions {
     /// File that holds the vault password, or program that prints it; may be repeated.
     #[arg(
         long,
@@ -126,6 +134,14 @@ pub struct BecomeOptions {
     /// Run tasks as this user instead of the plays' own choice.
     #[arg(long, value_name = "USER")]
     pub become_user: Option<String>,
+    #[command(flatten)]
+    pub password: BecomePassword,
+}
+
+/// The password for sudo.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Privileges")]
+pub struct BecomePassword {
     /// Ask for the sudo password.
     #[arg(short = 'K', long)]
     pub ask_become_pass: bool,

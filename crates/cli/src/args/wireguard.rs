@@ -144,7 +144,7 @@ mod tests {
         assert_eq!(all.how.inventory.inventory, ["hosts.ini"]);
         let one = peers(&["peer1", "--qr", "-l", "wireguard-node", "-K"]).expect("taken");
         assert_eq!(one.name.as_deref(), Some("peer1"));
-        assert!(one.fetch.qr && one.how.privilege.ask_become_pass);
+        assert!(one.fetch.qr && one.how.privilege.password.ask_become_pass);
         assert!(peers(&["--qr"]).is_err(), "of which peer?");
     }
 

@@ -1,7 +1,7 @@
 //! `apply`: exactly what a plan says, or nothing, host by host.
 
 use super::{rancher, run, stopped};
-use crate::args::{ApplyArgs, What};
+use crate::args::{ApplyArgs, SurvivalOptions, What};
 use crate::exit::Exit;
 use crate::output::{Look, complain, say};
 use crate::prompt::{self, Passphrases, PromptError};
@@ -24,7 +24,10 @@ pub fn apply(args: &ApplyArgs, look: &Look) -> Exit {
         Ok(found) => found,
         Err(stop) => return stopped(&stop, look),
     };
-    let mode = Mode::Run(args.survival.into());
+    let mode = Mode::Run(SurvivalOptions {
+        resume: false,
+        repair: args.repair,
+    });
     let (importing, mut warnings) = match session::prepare_importing(&what, mode) {
         Ok(found) => found,
         Err(stop) => return stopped(&stop, look),

@@ -83,12 +83,11 @@ pub(crate) mod testing {
 
         fn placed(&self, script: &str) -> String {
             let root = self.root.path().display();
-            script
-                .replace("/run/mosip-prov", &format!("{root}/run/mosip-prov"))
-                .replace("/tmp/.mosip-prov-$u", &format!("{root}/run/mosip-prov"))
-                .replace("/var/lib/mosip-prov", &format!("{root}/var/lib/mosip-prov"))
-                // Tests start long work the way it is started without systemd.
-                .replace("[ -d /run/systemd/system ]", "false")
+            crate::testing::placed(
+                script,
+                &format!("{root}/run/mosip-prov"),
+                &format!("{root}/var/lib/mosip-prov"),
+            )
         }
 
         pub fn spawn(&self, script: &str, input: &[u8]) -> Child {

@@ -6,21 +6,19 @@ use mosip_prov_engine::events::{Event, EventKind};
 use mosip_prov_engine::inventory::diagnostic::Diagnostics;
 use mosip_prov_engine::inventory::{Inventory, LoadOptions, load};
 use mosip_prov_engine::journal::{Journal, Past, RunSummary};
+use mosip_prov_engine::testing::PlacedHost;
 use mosip_prov_engine::{
     Answers, Ask, CancelHandle, Change, Content, DecideError, Decision, Engine, FileToWrite, Patience, Playbook,
     Prepared, Probe, Question, RawAnswer, Resource, Role, RoleContext, RoleTasks, RunOptions, RunReport, Shell, Shown,
     Touch, WriteFiles, host_vars, prepare,
 };
 use mosip_prov_transport::error::{ConnectError, ErrorKind};
-use mosip_prov_transport::{
-    Connector, ExchangeStats, Host, Identity, LocalHost, OutputLine, Permit, Request, Response, Target, TransportError,
-};
+use mosip_prov_transport::{Connector, Host, Target, TransportError};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::sync::mpsc;
 
 // ---- one probe: the content of files
 
@@ -662,68 +660,6 @@ impl Fleet {
     }
 }
 
-/// A local shell whose run keeps its lock and the like in a folder of the test's own, since all tests share a machine.
-struct Placed {
-    inner: LocalHost,
-    site: String,
-}
-
-impl Placed {
-    fn request(&self, mut request: Request) -> Request {
-        request.script = request
-            .script
-            .replace("/run/mosip-prov", &self.site)
-            .replace("/tmp/.mosip-prov-$u", &self.site)
-            .replace("/var/lib/mosip-prov", &format!("{}-state", self.site))
-            .replace("[ -d /run/systemd/system ]", "false");
-        request
-    }
-}
-
-#[async_trait]
-impl Host for Placed {
-    fn name(&self) -> &str {
-        self.inner.name()
-    }
-    async fn ask(&self, identity: &Identity, request: Request) -> Result<Response, TransportError> {
-        self.inner.ask(identity, self.request(request)).await
-    }
-    async fn apply(
-        &self,
-        permit: &Permit<'_>,
-        identity: &Identity,
-        request: Request,
-    ) -> Result<Response, TransportError> {
-        self.inner.apply(permit, identity, self.request(request)).await
-    }
-    async fn apply_watched(
-        &self,
-        permit: &Permit<'_>,
-        identity: &Identity,
-        request: Request,
-        lines: mpsc::Sender<OutputLine>,
-    ) -> Result<Response, TransportError> {
-        self.inner
-            .apply_watched(permit, identity, self.request(request), lines)
-            .await
-    }
-    async fn upload(&self, permit: &Permit<'_>, content: bytes::Bytes) -> Result<String, TransportError> {
-        self.inner.upload(permit, content).await
-    }
-    async fn download(&self, identity: &Identity, path: &str, limit: usize) -> Result<bytes::Bytes, TransportError> {
-        self.inner.download(identity, path, limit).await
-    }
-    async fn wait_for_return(&self, deadline: Duration, old: Option<&str>) -> Result<(), TransportError> {
-        self.inner.wait_for_return(deadline, old).await
-    }
-    fn stats(&self) -> ExchangeStats {
-        self.inner.stats()
-    }
-    async fn close(&self) {
-        self.inner.close().await;
-    }
-}
-
 struct Locals {
     late: Option<String>,
     seen: AtomicBool,
@@ -746,11 +682,7 @@ impl Connector for Locals {
             return Err(TransportError::new(&target.name, kind));
         }
         self.connected.lock().expect("lock").push(target.name.clone());
-        let site = self.site.join(format!("site-{}", target.name));
-        Ok(Arc::new(Placed {
-            inner: LocalHost::new(target),
-            site: site.to_str().expect("utf8").to_owned(),
-        }))
+        Ok(Arc::new(PlacedHost::new(target, &self.site)))
     }
 }
 

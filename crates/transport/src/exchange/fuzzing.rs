@@ -1,6 +1,5 @@
 //! The doors of [`crate::fuzzing`] into the exchange.
 
-use bytes::BytesMut;
 use tokio::io::{AsyncReadExt as _, DuplexStream};
 use tokio::sync::mpsc;
 
@@ -12,20 +11,6 @@ use crate::process::Process;
 use crate::target::SudoSettings;
 
 impl Exchange {
-    fn over(process: Process) -> Self {
-        Self {
-            process,
-            nonce: NONCE.into(),
-            stdout: BytesMut::new(),
-            stderr: Vec::new(),
-            status: None,
-            flooded: false,
-            pid: 0,
-            folder: String::new(),
-            remote: std::time::Duration::ZERO,
-        }
-    }
-
     fn held(&self) -> usize {
         self.stdout.len() + self.stderr.len() + self.folder.len()
     }
@@ -56,7 +41,7 @@ async fn begin(exchange: &mut Exchange, way: Way) -> Result<(), ErrorKind> {
 }
 
 pub(crate) async fn answers((process, sent): (Process, DuplexStream), way: Way, most: usize, limit: usize) -> Heard {
-    let mut exchange = Exchange::over(process);
+    let mut exchange = Exchange::over(process, NONCE.into());
     let mut outcomes = Vec::new();
     match begin(&mut exchange, way).await {
         Err(error) => outcomes.push(words(&error)),
@@ -79,7 +64,7 @@ pub(crate) async fn answers((process, sent): (Process, DuplexStream), way: Way, 
 }
 
 pub(crate) async fn watched((process, sent): (Process, DuplexStream)) -> Heard {
-    let mut exchange = Exchange::over(process);
+    let mut exchange = Exchange::over(process, NONCE.into());
     if let Err(error) = begin(&mut exchange, Way::Login).await {
         return heard(exchange, vec![words(&error)], sent).await;
     }

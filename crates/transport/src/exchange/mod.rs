@@ -94,6 +94,21 @@ enum Line {
 }
 
 impl Exchange {
+    /// A shell that has said nothing yet.
+    fn over(process: Process, nonce: String) -> Self {
+        Self {
+            process,
+            nonce,
+            stdout: BytesMut::new(),
+            stderr: Vec::new(),
+            status: None,
+            flooded: false,
+            pid: 0,
+            folder: String::new(),
+            remote: Duration::ZERO,
+        }
+    }
+
     /// Starts a shell that serves requests until it is dropped. A `first` request travels along, which saves a round trip; its
     /// answer is [`Exchange::first_answer`].
     pub async fn open(
@@ -125,17 +140,7 @@ impl Exchange {
                 });
             }
         };
-        let mut exchange = Self {
-            process,
-            nonce,
-            stdout: BytesMut::new(),
-            stderr: Vec::new(),
-            status: None,
-            flooded: false,
-            pid: 0,
-            folder: String::new(),
-            remote: Duration::ZERO,
-        };
+        let mut exchange = Self::over(process, nonce);
         match tokio::time::timeout(limit, exchange.begin(start, program)).await {
             Ok(outcome) => outcome.map(|()| exchange),
             Err(_) => Err(match start.user {

@@ -97,9 +97,11 @@ pub fn deploy(args: &DeployArgs, look: &Look) -> Exit {
 fn mode(args: &DeployArgs) -> Mode {
     Mode::Run(crate::args::SurvivalOptions {
         resume: false,
-        no_rollback: false,
-        lock_timeout: args.lock_timeout,
-        reconnect_timeout: args.reconnect_timeout,
+        repair: crate::args::RepairOptions {
+            no_rollback: false,
+            lock_timeout: args.lock_timeout,
+            reconnect_timeout: args.reconnect_timeout,
+        },
     })
 }
 
