@@ -99,6 +99,15 @@ pub fn write(path: &Path, text: impl AsRef<[u8]>) {
     std::fs::write(path, text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
 }
 
+/// The file, owned by whoever runs the tests: tasks of this machine are carried out by them, and only root can give files away.
+///
+/// # Panics
+/// There is no `id`.
+pub fn own(file: mosip_prov::resources::File) -> mosip_prov::resources::File {
+    let id = |flag| stdout(Command::new("id").arg(flag));
+    file.owner(id("-un")).group(id("-gn"))
+}
+
 /// Sets the permission bits of a file here.
 ///
 /// # Panics

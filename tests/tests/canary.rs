@@ -18,7 +18,7 @@ use mosip_prov_tests::certificates::{self, Kind};
 use mosip_prov_tests::program::{Program, Ran};
 use mosip_prov_tests::small_role::SmallRole;
 use mosip_prov_tests::testbed::{DOMAIN, NGINX, PWUSER_PASSWORD, Testbed, address};
-use mosip_prov_tests::{output, set_mode, shown, write};
+use mosip_prov_tests::{output, own, set_mode, shown, write};
 
 /// The most that can be asked for.
 const LOUD: [&str; 2] = ["-vvvv", "--diff"];
@@ -125,18 +125,18 @@ fn secretive(target: &str, secrets: &[String]) -> PlaybookDefinition {
         let vaulted = cx.vars.secret("vaulted").expect("readable").expect("set");
         let vaulted = Content::sensitive(vaulted.expose().as_bytes().to_vec());
         vec![
-            Task::new("Make the folder", File::directory(&target).mode(0o700)),
+            Task::new("Make the folder", own(File::directory(&target)).mode(0o700)),
             Task::new(
                 "A secret that goes",
-                File::content(at("file"), secret(&before)).mode(0o600),
+                own(File::content(at("file"), secret(&before))).mode(0o600),
             ),
             Task::new(
                 "A secret that comes",
-                File::content(at("file"), secret(&file)).mode(0o600),
+                own(File::content(at("file"), secret(&file))).mode(0o600),
             ),
             Task::new(
                 "A secret of the vault",
-                File::content(at("vaulted"), vaulted).mode(0o600),
+                own(File::content(at("vaulted"), vaulted)).mode(0o600),
             ),
             Task::new(
                 "Read a secret",
@@ -176,7 +176,7 @@ fn secretive(target: &str, secrets: &[String]) -> PlaybookDefinition {
             .no_log(),
             Task::new(
                 "Keep a secret",
-                File::content(at("hushed"), secret(&hushed)).mode(0o600),
+                own(File::content(at("hushed"), secret(&hushed))).mode(0o600),
             ),
             Task::new(
                 "Print it now",
@@ -283,7 +283,12 @@ fn a_secret_that_a_role_lets_out_is_found_by_this_search() {
     let target = folder.path().join("leak").to_string_lossy().into_owned();
     let secret = canaries.plant("a secret that is called public");
     write(&folder.path().join("hosts.ini"), "here ansible_connection=local\n");
-    let role = SmallRole::new(move |_| vec![Task::new("Leak", File::content(&target, secret.clone()).mode(0o600))]);
+    let role = SmallRole::new(move |_| {
+        vec![Task::new(
+            "Leak",
+            own(File::content(&target, secret.clone())).mode(0o600),
+        )]
+    });
     let mut playbook = role.playbook("all");
     playbook.plays[0].become_user = None;
     let settings = Settings {
@@ -325,11 +330,13 @@ fn commands_that_only_read_say_nothing_of_what_they_read() {
         &site.join("group_vars/all/open.yml"),
         format!(
             "rancher_import_url: https://rancher.test/v3/import/{}.yaml\nrancher_api_token: token-abcde:{}\n\
-             rancher_bootstrap_password: '{}'\nnested: {{ inner: [ {{ admin_password: {} }} ] }}\nsmtp_credentials: {}\n",
+             rancher_bootstrap_password: '{}'\nnested: {{ inner: [ {{ admin_password: {} }} ] }}\ndb_passwords: [{}]\nmap_token: {{ value: {} }}\nsmtp_credentials: {}\n",
             canaries.plant_plain("rancher_import_url"),
             canaries.plant_plain("rancher_api_token"),
             canaries.plant_plain("rancher_bootstrap_password"),
             canaries.plant_plain("a nested password"),
+            canaries.plant_plain("a list of passwords"),
+            canaries.plant_plain("a token in a mapping"),
             canaries.plant_plain("credentials"),
         ),
     );
@@ -450,12 +457,21 @@ cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null
     root_reads(testbed, host, &script)
 }
 
-/// Gives `pwuser` back the password that other tests know.
-struct Password<'t>(&'t Testbed);
+/// Where the library's secrets are written on a host.
+const THERE: &str = "/etc/mosip-prov-canary";
 
-impl Drop for Password<'_> {
+/// Gives the host back as other tests know it, whatever became of this one: the password of `pwuser`, no secrets, the usual front.
+struct Usual<'t>(&'t Testbed);
+
+impl Drop for Usual<'_> {
     fn drop(&mut self) {
-        root_reads(self.0, NGINX, &format!("echo 'pwuser:{PWUSER_PASSWORD}' | chpasswd"));
+        let script = format!("echo 'pwuser:{PWUSER_PASSWORD}' | chpasswd; rm -rf {THERE} /var/tmp/canary");
+        root_reads(self.0, NGINX, &script);
+        let inventory = self.0.inventory();
+        let inventory = inventory.to_str().expect("UTF-8");
+        let back = output(&mut Program::new().command(&["run", "deploy-nginx", "-l", NGINX, "-i", inventory]));
+        // A test that fails already must say why it does.
+        assert!(back.status.success() || std::thread::panicking(), "{}", shown(&back));
     }
 }
 
@@ -471,7 +487,7 @@ fn what_a_host_is_given_is_where_it_belongs_and_nowhere_else() {
 
     // A password for login and sudo, known to the vault alone.
     let login = canaries.plant_plain("the password for login and sudo");
-    let _back = Password(&testbed);
+    let _back = Usual(&testbed);
     root_reads(&testbed, NGINX, &format!("echo 'pwuser:{login}' | chpasswd"));
     let password = write_vault(
         &mut canaries,
@@ -567,7 +583,7 @@ fn what_a_host_is_given_is_where_it_belongs_and_nowhere_else() {
         become_password: Some(Secret::from(login.clone())),
         ..Settings::default()
     };
-    let target = "/etc/mosip-prov-canary";
+    let target = THERE;
     let (report, by_library) = run_loudly(settings, secretive(target, &secrets));
     ran_as_meant(&report, "front");
 
@@ -612,7 +628,6 @@ fn what_a_host_is_given_is_where_it_belongs_and_nowhere_else() {
         &format!("logger -t canary {secret}; echo {file} >/var/tmp/canary; sleep 1"),
     );
     let found = leak.find(&String::from_utf8_lossy(&traces(&testbed, NGINX, &since)));
-    root_reads(&testbed, NGINX, "rm -f /var/tmp/canary");
     assert_eq!(found.len(), 2, "{found:?}");
 
     // And all arrived where they belong.
@@ -640,9 +655,4 @@ fn what_a_host_is_given_is_where_it_belongs_and_nowhere_else() {
         );
         assert_eq!(String::from_utf8_lossy(&there), format!("600:root\n{secret}"), "{name}");
     }
-    root_reads(&testbed, NGINX, &format!("rm -rf {target}"));
-    // The front as other tests know it.
-    let usual = path(&testbed.inventory());
-    let back = output(&mut program.command(&["run", "deploy-nginx", "-l", NGINX, "-i", &usual]));
-    assert!(back.status.success(), "{}", shown(&back));
 }

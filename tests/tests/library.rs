@@ -5,7 +5,7 @@ use std::process::Command;
 use mosip_prov::resources::{File, Task};
 use mosip_prov::{CancelHandle, PlaybookDefinition, Provisioner, RunOutcome, Settings};
 use mosip_prov_tests::small_role::{SmallRole, assert_changed, run};
-use mosip_prov_tests::write;
+use mosip_prov_tests::{own, write};
 
 fn settings(folder: &std::path::Path) -> Settings {
     write(
@@ -23,10 +23,10 @@ fn playbook(target: &std::path::Path) -> PlaybookDefinition {
     let role = SmallRole::new(move |cx| {
         let greeting = cx.vars.string("greeting").ok().flatten().unwrap_or_default();
         vec![
-            Task::new("Make the folder", File::directory(&folder).mode(0o750)),
+            Task::new("Make the folder", own(File::directory(&folder)).mode(0o750)),
             Task::new(
                 "Greet",
-                File::content(format!("{folder}/greeting"), format!("{greeting}\n")).mode(0o640),
+                own(File::content(format!("{folder}/greeting"), format!("{greeting}\n"))).mode(0o640),
             ),
         ]
     });
@@ -112,7 +112,10 @@ fn secrets_do_not_show_in_events_or_reports() {
     let target = folder.path().join("secret").to_string_lossy().into_owned();
     let role = SmallRole::new(move |_| {
         let content = Content::sensitive(b"hunter2-hunter2\n".to_vec());
-        vec![Task::new("Keep a secret", File::content(&target, content).mode(0o600))]
+        vec![Task::new(
+            "Keep a secret",
+            own(File::content(&target, content)).mode(0o600),
+        )]
     });
     let mut playbook = role.playbook("here");
     playbook.plays[0].become_user = None;

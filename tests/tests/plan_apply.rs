@@ -10,7 +10,7 @@ use mosip_prov::{
     CancelHandle, InputErrors, Play, PlaybookDefinition, Provisioner, Ready, RunOutcome, RunReport, Settings,
 };
 use mosip_prov_tests::apart::Apart;
-use mosip_prov_tests::write;
+use mosip_prov_tests::{own, write};
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -38,18 +38,18 @@ impl Role for App {
         let key = Content::sensitive(format!("{}\n", var("secret")).into_bytes());
         RoleTasks {
             tasks: vec![
-                Task::new("Make the folder", File::directory(&folder).mode(0o755)),
+                Task::new("Make the folder", own(File::directory(&folder)).mode(0o755)),
                 Task::new(
                     "Configure",
-                    File::content(file("app.conf"), format!("level={}\n", var("level"))).mode(0o644),
+                    own(File::content(file("app.conf"), format!("level={}\n", var("level")))).mode(0o644),
                 )
                 .notify("tell"),
-                Task::new("Keep the key", File::content(file("key"), key).mode(0o600)),
+                Task::new("Keep the key", own(File::content(file("key"), key)).mode(0o600)),
                 Task::new(
                     "Set up",
                     Command::new(format!("echo done > '{}'", file("setup"))).creates(file("setup")),
                 ),
-                Task::new("After", File::content(file("after"), "after\n").mode(0o644)),
+                Task::new("After", own(File::content(file("after"), "after\n")).mode(0o644)),
             ],
             handlers: vec![Task::new(
                 "tell",
@@ -829,7 +829,7 @@ fn the_selection_is_in_the_plan_and_inputs_that_changed_are_told_apart() {
 }
 
 #[test]
-fn applying_costs_no_more_round_trips_than_a_run() {
+fn applying_costs_a_right_host_its_lock_with_all_questions_and_letting_go() {
     let ground = Ground::new();
     ground.converge(ALL);
     ground.plan(ground.settings(), &[]);

@@ -15,7 +15,7 @@ use std::fs::{self, File, Metadata, Permissions};
 use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown};
 use std::path::{Path, PathBuf};
-use tempfile::{Builder, NamedTempFile};
+use tempfile::{Builder, NamedTempFile, PersistError};
 
 /// Links that are followed one after the other, as many as Linux follows.
 const LINKS: usize = 40;
@@ -125,8 +125,20 @@ impl Candidate {
     /// # Errors
     /// The system refused; what was there is as it was.
     pub fn place(self) -> io::Result<()> {
+        self.place_by(|file, place| file.persist(place))
+    }
+
+    /// The same where nothing is yet.
+    ///
+    /// # Errors
+    /// [`ErrorKind::AlreadyExists`] when something is there, which stays; the system refused.
+    pub fn place_new(self) -> io::Result<()> {
+        self.place_by(|file, place| file.persist_noclobber(place))
+    }
+
+    fn place_by(self, persist: impl FnOnce(NamedTempFile, &Path) -> Result<File, PersistError>) -> io::Result<()> {
         let Self { file, place } = self;
-        file.persist(&place).map_err(|error| error.error)?;
+        persist(file, &place).map_err(|error| error.error)?;
         // That it is there outlasts a loss of power too, where the file system can promise it.
         if let Ok(folder) = File::open(folder_of(&place)) {
             let _ = folder.sync_all();

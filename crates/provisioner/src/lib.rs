@@ -114,6 +114,11 @@ impl fmt::Display for InputErrors {
 
 impl std::error::Error for InputErrors {}
 
+/// Where the journal and the key of plans are.
+fn journal_folder(inventory: &Inventory) -> Option<PathBuf> {
+    inventory.base_dir().map(|dir| dir.join(".mosip-prov"))
+}
+
 impl Provisioner {
     /// Reads inventory and variables. Half-filled values do not stop this; [`Provisioner::prepare`] reports them together
     /// with everything else that is wrong.
@@ -274,7 +279,7 @@ impl Provisioner {
 
     /// The folder of the journal: `.mosip-prov` beside the inventory. `None` for inventories that are no files.
     pub fn journal_folder(&self) -> Option<PathBuf> {
-        self.inventory.base_dir().map(|dir| dir.join(".mosip-prov"))
+        journal_folder(&self.inventory)
     }
 
     /// What earlier runs did and left, from the journal.

@@ -39,7 +39,7 @@ impl Ready {
         inventory: Arc<Inventory>,
     ) -> Self {
         Self {
-            folder: inventory.base_dir().map(|dir| dir.join(".mosip-prov")),
+            folder: crate::journal_folder(&inventory),
             settings,
             inventory,
             recording: None,

@@ -3,6 +3,7 @@
 use crate::address::{self, ServerUrl};
 use crate::error::RancherError;
 use crate::flow::{Patience, Progress};
+use mosip_prov_events::text::is_unsafe;
 use mosip_prov_inventory::value::Secret;
 use rustls::CertificateError;
 use rustls::pki_types::CertificateDer;
@@ -277,7 +278,7 @@ pub fn neutral(text: &str) -> String {
     let mut out: String = text
         .chars()
         .map(|c| if c.is_control() { ' ' } else { c })
-        .filter(|c| !matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'))
+        .filter(|c| !is_unsafe(*c))
         .take(301)
         .collect();
     if out.chars().count() > 300 {
@@ -293,7 +294,7 @@ mod tests {
 
     #[test]
     fn what_others_say_is_bounded_and_harmless() {
-        assert_eq!(neutral(" a\u{1b}[31mb\nc\u{202e} "), "a [31mb c");
+        assert_eq!(neutral(" a\u{1b}[31mb\nc\u{202e}\u{feff} "), "a [31mb c");
         assert_eq!(neutral(&"x".repeat(1000)).chars().count(), 301);
     }
 }

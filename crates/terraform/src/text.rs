@@ -1,11 +1,13 @@
 //! What a program wrote, as it may be kept and shown: without control characters, and bounded.
 
+use mosip_prov_events::text::is_unsafe;
+
 /// Longest message that is kept, in characters.
 pub const MESSAGE_LIMIT: usize = 16 * 1024;
 /// Longest name or word that is kept, in characters.
 pub const WORD_LIMIT: usize = 1024;
 
-/// `text` without escape sequences; other control characters, and those that turn the writing direction, become U+FFFD.
+/// `text` without escape sequences; other control characters, and those that turn or hide what is written, become U+FFFD.
 /// Line ends and tabs stay. Cut after `limit` characters, which then ends in `…`.
 pub fn clean(text: &str, limit: usize) -> String {
     let mut out = String::with_capacity(text.len().min(limit));
@@ -19,7 +21,7 @@ pub fn clean(text: &str, limit: usize) -> String {
                 skip_sequence(&mut chars);
                 continue;
             }
-            c if c.is_control() || is_turning(c) => '\u{fffd}',
+            c if is_unsafe(c) => '\u{fffd}',
             c => c,
         };
         if kept == limit {
@@ -30,10 +32,6 @@ pub fn clean(text: &str, limit: usize) -> String {
         kept += 1;
     }
     out
-}
-
-fn is_turning(c: char) -> bool {
-    matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// What follows an escape: `[` and parameters up to a letter, `]` up to BEL or `ESC \`, or one character.
@@ -73,8 +71,8 @@ mod tests {
     #[test]
     fn nothing_steers_a_terminal() {
         assert_eq!(
-            clean("a\x1b[2Jb\x1b]0;t\x07c\rd\x07\u{202e}\n", 99),
-            "abcd\u{fffd}\u{fffd}\n"
+            clean("a\x1b[2Jb\x1b]0;t\x07c\rd\x07\u{202e}\u{200b}\n", 99),
+            "abcd\u{fffd}\u{fffd}\u{fffd}\n"
         );
         assert_eq!(clean("\x1b]8;;x\x1b\\y\x1b", 99), "y");
         assert_eq!(word("a\nb"), "a b");

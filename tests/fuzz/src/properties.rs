@@ -1,5 +1,6 @@
 //! What must hold of several targets' results.
 
+use mosip_prov_events::text::is_unsafe;
 use mosip_prov_inventory::diagnostic::{Diagnostics, Location};
 
 /// Every place that findings name is in `text`: its line is there and shown as it is, its column is at most one behind the end.
@@ -81,18 +82,11 @@ fn cut(text: &str, is_end: fn(char) -> bool) -> Vec<&str> {
     lines
 }
 
-/// Nothing in `text` steers a terminal or turns the direction of writing; line ends and tabs may stand in it.
+/// Nothing in `text` steers a terminal, or turns or hides what is written; line ends and tabs may stand in it.
 pub fn harmless(text: &str) {
-    if let Some(found) = text
-        .chars()
-        .find(|c| !matches!(c, '\n' | '\t') && (c.is_control() || is_turning(*c)))
-    {
+    if let Some(found) = text.chars().find(|c| !matches!(c, '\n' | '\t') && is_unsafe(*c)) {
         panic!("{found:?} in {text:?}");
     }
-}
-
-fn is_turning(c: char) -> bool {
-    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]
@@ -135,7 +129,7 @@ mod tests {
 
     #[test]
     fn what_steers_a_terminal_is_told() {
-        for text in ["\x1b[2J", "\u{9b}1m", "\u{202e}", "\x07", "\r"] {
+        for text in ["\x1b[2J", "\u{9b}1m", "\u{202e}", "\x07", "\r", "\u{200b}", "\u{feff}"] {
             assert!(!holds(|| harmless(text)), "{text:?}");
         }
         harmless("Grüße\n\t日本");

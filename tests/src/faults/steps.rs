@@ -224,7 +224,7 @@ pub fn prepare(testbed: &Testbed, step: Step, host: &str, partner: &str) {
     let mut script = format!(
         "while mountpoint -q {FOLDER}; do umount {FOLDER} || break; done
 systemctl disable -q --now {UNIT} 2>/dev/null
-rm -rf {FOLDER} /etc/systemd/system/{UNIT} /run/mosip-prov /var/lib/mosip-prov {HOLD} {REACHED}
+rm -rf {FOLDER} /etc/systemd/system/{UNIT} /run/mosip-prov /var/lib/mosip-prov {HOLD} {REACHED} /etc/faults-size
 mkdir -p {FOLDER}
 "
     );
@@ -271,7 +271,7 @@ pub fn clean(testbed: &Testbed, host: &str) {
     testbed.root(
         host,
         &format!(
-            "systemctl disable -q --now {UNIT} 2>/dev/null; rm -rf {FOLDER} /etc/systemd/system/{UNIT} {HOLD} {REACHED}
+            "systemctl disable -q --now {UNIT} 2>/dev/null; rm -rf {FOLDER} /etc/systemd/system/{UNIT} {HOLD} {REACHED} /etc/faults-size
 dpkg -s tree >/dev/null 2>&1 && apt-get -q -y purge tree >/dev/null 2>&1; systemctl daemon-reload; true"
         ),
     );

@@ -173,7 +173,9 @@ pub fn main(arguments: Arguments) -> Result<()> {
             failures.push(format!("{}: {error}", subject.name()));
         }
         // What there is is shown, whatever becomes of the rest.
-        report::write(&out)?;
+        if let Err(error) = report::write(&out) {
+            failures.push(format!("the report: {error}"));
+        }
     }
     if let Err(error) = ground.leave() {
         failures.push(format!("the hosts were not brought back to their first boot: {error}"));

@@ -63,8 +63,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "mosip-prov-cluster",
         &["mosip-prov-resources", "mosip-prov-inventory", "mosip-prov-events"],
     ),
-    ("mosip-prov-rancher", &["mosip-prov-inventory"]),
-    ("mosip-prov-terraform", &["mosip-prov-inventory"]),
+    ("mosip-prov-rancher", &["mosip-prov-inventory", "mosip-prov-events"]),
+    ("mosip-prov-terraform", &["mosip-prov-inventory", "mosip-prov-events"]),
     (
         "mosip-prov-preflight",
         &[

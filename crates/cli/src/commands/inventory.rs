@@ -18,7 +18,7 @@ use serde_json::Value;
 pub fn inventory(args: &InventoryArgs, look: &Look) -> Exit {
     let result = match &args.command {
         InventoryCommand::List { inventory, format } => read(inventory, look).map(|p| match format {
-            Format::Json => json(&masked(p.inventory().to_list_json())),
+            Format::Json => json(&masked_list(p.inventory().to_list_json())),
             Format::Text => table(p.inventory(), Paint::new(look.color_out)),
         }),
         InventoryCommand::Graph { inventory } => {
@@ -59,7 +59,6 @@ fn host(inventory: &Inventory, name: &str, format: Format, paint: Paint) -> Resu
     let mut lines = vec![format!("{} ({groups})", paint.tone(Tone::Strong, &neutral_line(name)))];
     for (key, value) in vars.as_object().into_iter().flatten() {
         let value = match value {
-            _ if is_secret_name(key) => "***".to_owned(),
             Value::String(text) => text.clone(),
             other => other.to_string(),
         };
@@ -110,15 +109,16 @@ fn json(value: &Value) -> String {
     safe_json(&text).into_owned()
 }
 
-/// Masks what sounds like a secret, however deep: values from a vault are masked already, those that stand in the open in an
-/// inventory are as secret.
-fn masked(mut value: Value) -> Value {
-    match &mut value {
+/// Masks in variables what sounds like a secret, however deep: values from a vault are masked already, those that stand in the open
+/// in an inventory are as secret. What holds no text (`true`, `null`) tells nothing.
+fn masked(mut variables: Value) -> Value {
+    match &mut variables {
         Value::Object(map) => {
             for (key, inner) in map.iter_mut() {
                 let inside = std::mem::take(inner);
                 *inner = match inside {
-                    Value::String(_) | Value::Number(_) if is_secret_name(key) => "***".into(),
+                    Value::Null | Value::Bool(_) => inside,
+                    _ if is_secret_name(key) => "***".into(),
                     other => masked(other),
                 };
             }
@@ -126,5 +126,40 @@ fn masked(mut value: Value) -> Value {
         Value::Array(items) => items.iter_mut().for_each(|item| *item = masked(std::mem::take(item))),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
-    value
+    variables
+}
+
+/// The list with the variables of its hosts masked. Groups and hosts have names that may sound like anything.
+fn masked_list(mut list: Value) -> Value {
+    for vars in list["_meta"]["hostvars"]
+        .as_object_mut()
+        .into_iter()
+        .flatten()
+        .map(|(_, vars)| vars)
+    {
+        *vars = masked(std::mem::take(vars));
+    }
+    list
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_sounds_like_a_secret_is_masked_in_any_form_and_groups_are_not() {
+        let vars = json!({
+            "db_passwords": ["hunter2"], "rancher_token": {"value": "hunter2"}, "plain": [{"admin_password": 4711}],
+            "no_password": null, "ask_password": true, "mosip": "open",
+        });
+        let expected = json!({
+            "db_passwords": "***", "rancher_token": "***", "plain": [{"admin_password": "***"}],
+            "no_password": null, "ask_password": true, "mosip": "open",
+        });
+        let list =
+            |vars: &Value| json!({"_meta": {"hostvars": {"secret-1": vars}}, "secrets": {"hosts": ["secret-1"]}});
+        assert_eq!(masked_list(list(&vars)), list(&expected));
+        assert_eq!(masked(vars), expected);
+    }
 }

@@ -264,8 +264,8 @@ impl Work<'_> {
         }
         if plan.is_empty() {
             return match format {
-                Format::Json => self.said(say(
-                    &json!({"root": self.name, "plan": &plan, "applied": null}).to_string()
+                Format::Json => self.said(say_json(
+                    &json!({"root": self.name, "plan": &plan, "applied": null}).to_string(),
                 )),
                 Format::Text => Ok(()),
             };
@@ -311,11 +311,15 @@ impl Work<'_> {
             }
             self.failed(&error)
         })?;
-        let text = match described {
-            Some(plan) => json!({"root": self.name, "plan": plan, "applied": applied}).to_string(),
-            None => show::applied(self.name, &applied, started, Paint::new(self.look.color_out)),
-        };
-        self.said(say(&text))
+        self.said(match described {
+            Some(plan) => say_json(&json!({"root": self.name, "plan": plan, "applied": applied}).to_string()),
+            None => say(&show::applied(
+                self.name,
+                &applied,
+                started,
+                Paint::new(self.look.color_out),
+            )),
+        })
     }
 
     /// Asks on the terminal. `None`: it was broken off.
@@ -357,7 +361,7 @@ impl Work<'_> {
         self.said(match (args.reveal, args.format, output) {
             (true, Format::Text, output) => say(output.reveal().expose()),
             (true, Format::Json, Output::Open(value)) => say_json(&value.to_string()),
-            (true, Format::Json, Output::Sensitive(secret)) => say(secret.expose()),
+            (true, Format::Json, Output::Sensitive(secret)) => say_json(secret.expose()),
             (false, Format::Json, output) => say_json(&output.shown().to_string()),
             (false, Format::Text, Output::Open(_)) => say(output.reveal().expose()),
             (false, Format::Text, Output::Sensitive(_)) => {

@@ -92,13 +92,15 @@ impl HostRun<'_> {
 
     /// Carries the batch out in one exchange, and reports its tasks in order.
     pub(super) async fn flush(&mut self) -> Result<(), End> {
-        let batch = std::mem::take(&mut self.batch);
-        let Some(place) = batch.iter().find_map(|i| i.as_change().map(|(p, _)| p.clone())) else {
-            for item in batch {
-                if let What::Settled { status, reason } = item.what {
-                    self.finished(&item.id, status, reason, None, None, false, item.began);
-                }
+        let mut batch = std::mem::take(&mut self.batch);
+        // What is settled before the first change is so whatever becomes of the change.
+        let settled = batch.iter().take_while(|item| item.as_change().is_none()).count();
+        for item in batch.drain(..settled) {
+            if let What::Settled { status, reason } = item.what {
+                self.finished(&item.id, status, reason, None, None, false, item.began);
             }
+        }
+        let Some(place) = batch.first().and_then(|i| i.as_change().map(|(p, _)| p.clone())) else {
             return Ok(());
         };
         let shared = self.shared;
@@ -110,13 +112,12 @@ impl HostRun<'_> {
             }
         };
         let changes: Vec<&Change> = batch.iter().filter_map(|i| i.as_change().map(|(_, c)| c)).collect();
-        let first = batch.iter().find(|i| i.as_change().is_some()).map(|i| i.id.clone());
         for item in &batch {
             if let Some((_, change)) = item.as_change() {
                 self.started(&item.id, &change.summary);
             }
         }
-        let fallback = first.unwrap_or_else(|| batch[0].id.clone());
+        let fallback = batch[0].id.clone();
         // Until it is carried out, this is where the host stands.
         let further = self.stopped_at.replace((fallback.role.clone(), fallback.task.clone()));
         self.enter_for_change(&fallback, &place).await?;
@@ -124,8 +125,7 @@ impl HostRun<'_> {
         if let Some(journal) = shared.journal.as_deref() {
             let play = self.play.key();
             if let Err(error) = journal.promise_all(batch.iter().filter_map(|item| item.intent(&play))) {
-                let item = batch.iter().find(|item| item.id == fallback).unwrap_or(&batch[0]);
-                self.withdraw(&batch, item, false);
+                self.withdraw(&batch, &batch[0], false);
                 return Err(self.task_failed(&fallback, unwritten(&error), Instant::now()));
             }
         }

@@ -445,6 +445,8 @@ impl<'r> HostRun<'r> {
         if !matches!(decided, Decided::Change(_)) || !self.is_unlocked(place) {
             return Ok(decided);
         }
+        // Coming in may take long, or fail.
+        self.flush().await?;
         self.enter_to_decide(position, id, place, ahead).await?;
         self.decide(position.task, id, place).await
     }

@@ -40,7 +40,7 @@ impl Room {
     }
 }
 
-/// How many lines of output may wait to be shown before the target is slowed down.
+/// How many lines of output may wait to be shown. What comes meanwhile waits in the transport, which leaves out what is too much.
 const LINES_AHEAD: usize = 256;
 
 impl<'r> HostRun<'r> {

@@ -8,8 +8,6 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Mutex, PoisonError};
 
 /// Why the journal cannot be used.
@@ -50,11 +48,10 @@ pub enum JournalError {
 pub struct Journal {
     path: PathBuf,
     run: String,
-    file: Mutex<File>,
+    /// The file, and whether the last write failed and may have left a part of its line.
+    file: Mutex<(File, bool)>,
     /// The first write that failed, for the run's end to say so.
     failed: Mutex<Option<io::Error>>,
-    /// The last write failed and may have left a part of its line.
-    torn: AtomicBool,
 }
 
 impl Journal {
@@ -139,9 +136,8 @@ impl Journal {
         Ok(Self {
             path,
             run,
-            file: Mutex::new(file),
+            file: Mutex::new((file, false)),
             failed: Mutex::default(),
-            torn: AtomicBool::new(false),
         })
     }
 
@@ -196,19 +192,21 @@ impl Journal {
             run: self.run.clone(),
             record,
         };
+        let mut guard = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let (file, torn) = &mut *guard;
         let result = serde_json::to_string(&entry)
             .map_err(io::Error::from)
             .and_then(|mut line| {
                 line.push('\n');
-                if self.torn.load(Relaxed) {
+                if *torn {
                     // Ours begins on a line of its own.
                     line.insert(0, '\n');
                 }
-                let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
                 file.write_all(safe_json(&line).as_bytes())?;
                 if sync { file.sync_data() } else { Ok(()) }
             });
-        self.torn.store(result.is_err(), Relaxed);
+        *torn = result.is_err();
+        drop(guard);
         result.map_err(|error| {
             let same = match error.raw_os_error() {
                 Some(code) => io::Error::from_raw_os_error(code),
@@ -327,7 +325,7 @@ mod tests {
         let half = text[..text.len() / 2].to_owned();
         text.extend(half);
         fs::write(&path, &text).expect("written");
-        journal.torn.store(true, Relaxed);
+        journal.file.lock().expect("unpoisoned").1 = true;
         journal.note(ended("failed"));
         journal.note(ended("ok"));
         assert_eq!(Journal::read(folder.path()).expect("readable").len(), 3);

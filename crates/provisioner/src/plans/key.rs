@@ -2,9 +2,10 @@
 
 use super::PlanError;
 use mosip_prov_engine::binding::{Digest, Key};
-use std::fs::{self, OpenOptions};
-use std::io::{ErrorKind, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use mosip_prov_files::{Candidate, Mode};
+use std::fs;
+use std::io::{ErrorKind, Read as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 /// The file with the key in the journal's folder.
@@ -54,15 +55,47 @@ pub fn read_or_make(folder: &Path) -> Result<Key, PlanError> {
     fs::File::open("/dev/urandom")
         .and_then(|mut random| random.read_exact(&mut bytes))
         .map_err(io)?;
-    // Whoever makes one at the same time has made the one that counts.
-    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
-        Ok(mut file) => {
-            file.write_all(format!("{}\n", Digest::from(bytes)).as_bytes())
-                .and_then(|()| file.sync_all())
-                .map_err(io)?;
-            Ok(Key::new(bytes))
-        }
+    // It is there whole or not at all; whoever makes one at the same time has made the one that counts.
+    let text = format!("{}\n", Digest::from(bytes));
+    match Candidate::write(&path, text.as_bytes(), Mode::Fixed(0o600)).and_then(Candidate::place_new) {
+        Ok(()) => Ok(Key::new(bytes)),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => read(&path),
         Err(error) => Err(io(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_key_counts_and_is_there_whole() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let places = || (0..20).map(|_| folder.path());
+        let digests: Vec<String> = std::thread::scope(|scope| {
+            let made: Vec<_> = places()
+                .map(|at| scope.spawn(move || read_or_make(at).expect("a key")))
+                .collect();
+            made.into_iter()
+                .map(|one| {
+                    one.join()
+                        .expect("no panic")
+                        .digest("test", [b"x".as_slice()])
+                        .to_string()
+                })
+                .collect()
+        });
+        assert!(digests.iter().all(|one| *one == digests[0]), "{digests:?}");
+        assert_eq!(fs::read_dir(folder.path()).expect("there").count(), 1);
+    }
+
+    #[test]
+    fn a_key_that_is_none_says_what_to_do() {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(path_in(folder.path()), "half").expect("written");
+        let Err(error) = read_or_make(folder.path()) else {
+            panic!("half a key was taken");
+        };
+        assert!(error.help().contains("remove it"), "{}", error.help());
     }
 }

@@ -138,7 +138,10 @@ impl PlanError {
             Self::OtherFormat { .. } | Self::OtherProgram { .. } | Self::Altered { .. } => {
                 "plan again: `mosip-prov plan PLAYBOOK --out FILE`"
             }
-            Self::NoKey { .. } | Self::BadKey { .. } | Self::OtherKey { .. } => {
+            Self::BadKey { .. } => {
+                "put it back from a copy; where there is none, remove it and plan again: plans made before cannot be applied then"
+            }
+            Self::NoKey { .. } | Self::OtherKey { .. } => {
                 "a plan is applied beside the inventory that it was made with, by the same key; where that is not to be had, plan again"
             }
             Self::WritableByOthers { .. } => "plan again into a file of your own",

@@ -7,7 +7,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::{Exchange, NOISE_KEPT, Start, find, nonce, script};
+use super::{Exchange, Start, find, nonce, script};
 use crate::error::ErrorKind;
 use crate::host::{OutputLine, Request, Response, Stream};
 use crate::process::{Event, Opener};
@@ -125,8 +125,6 @@ impl Exchange {
                         let excess = before.len().saturating_sub(mark.len());
                         before.drain(..excess);
                         before.extend_from_slice(&bytes);
-                        let excess = before.len().saturating_sub(NOISE_KEPT.max(bytes.len() + mark.len()));
-                        before.drain(..excess);
                         if let Some(at) = find(before, mark.as_bytes()) {
                             let rest = before.split_off(at + mark.len());
                             noise = None;

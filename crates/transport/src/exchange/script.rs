@@ -27,7 +27,7 @@ PATH="${PATH:-/usr/bin}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:
 cd "$HOME" 2>/dev/null || cd /;
 mp_d=; trap 'rm -rf "$mp_d"' EXIT; trap 'exit 129' HUP; trap 'exit 130' INT; trap 'exit 141' PIPE; trap 'exit 143' TERM;
 [ -z "@LEFTOVER@" ] || rm -rf "@LEFTOVER@";
-for mp_r in /tmp/.mosip-prov.*.* /var/tmp/.mosip-prov.*.*; do
+for mp_r in /tmp/.mosip-prov.*.* /var/tmp/.mosip-prov.*.* "$HOME"/.mosip-prov.*.*; do
 [ -d "$mp_r" ] && [ -O "$mp_r" ] && [ ! -L "$mp_r" ] || continue;
 mp_s=${mp_r##*/.mosip-prov.}; kill -0 "${mp_s%%.*}" 2>/dev/null || rm -rf "$mp_r";
 done;

@@ -93,28 +93,16 @@ pub fn fingerprint(key: &KeyData) -> String {
 }
 
 impl KnownHosts {
-    /// Reads the files that exist.
-    ///
-    /// # Errors
-    /// [`HostKeyError::File`] when one exists but cannot be read.
-    pub fn load(files: &[PathBuf]) -> Result<Self, HostKeyError> {
-        Self::read(files, None)
-    }
-
     /// Reads of the files that exist what is about one host: of the record of a thousand hosts, each of them keeps its own
     /// line in memory.
     ///
     /// # Errors
-    /// As [`KnownHosts::load`].
+    /// [`HostKeyError::File`] when one exists but cannot be read.
     pub fn load_about(files: &[PathBuf], name: &HostName) -> Result<Self, HostKeyError> {
-        Self::read(files, Some(name))
-    }
-
-    fn read(files: &[PathBuf], name: Option<&HostName>) -> Result<Self, HostKeyError> {
         let mut known = Self::default();
         for file in files {
             match std::fs::read(file) {
-                Ok(bytes) => known.add_lines(file, &String::from_utf8_lossy(&bytes), name),
+                Ok(bytes) => known.add_lines(file, &String::from_utf8_lossy(&bytes), Some(name)),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(source) => {
                     return Err(HostKeyError::File {

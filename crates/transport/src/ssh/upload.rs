@@ -58,12 +58,13 @@ pub(super) async fn upload(
     match outcome {
         Ok(()) => Ok(path),
         Err(error) => {
-            let quoted = crate::files::quote(&path)?;
+            let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+            let (quoted, folder) = (crate::files::quote(&path)?, crate::files::quote(folder)?);
             // The first error counts; this one would only say the same again.
             let _ = shells
                 .run(
                     &Identity::Login,
-                    &Request::new(format!("rm -f {quoted}; rmdir {}", quoted.trim_end_matches("/content"))),
+                    &Request::new(format!("rm -f {quoted}; rmdir {folder}")),
                     None,
                 )
                 .await;
