@@ -1,6 +1,7 @@
 //! The command that ran, to be offered again in the recap: as it would be typed, but without what must not be shown.
 
 use crate::args::{BecomeOptions, InventoryOptions, Selection, What};
+use clap::ValueEnum as _;
 use std::path::Path;
 
 /// The command with `verb` for the same playbooks, inventory and settings, and the given `--limit`. Values of `-e` may
@@ -46,7 +47,12 @@ pub fn command(verb: &str, what: &What, limit: Option<&str>) -> String {
             pair(flag, &path(file));
         }
     }
+    let seconds = connection.timeout.map(|seconds| seconds.to_string());
+    let policy = connection.known_hosts.and_then(|policy| policy.to_possible_value());
+    let policy = policy.map(|value| value.get_name().to_owned());
     let texts = [
+        ("-T", &seconds),
+        ("--known-hosts", &policy),
         ("-u", &connection.user),
         ("-c", &connection.connection),
         ("--become-user", &privilege.become_user),
@@ -137,6 +143,10 @@ mod tests {
         );
         let text = again(&["mosip-prov", "run", "a", "-e", "db_password=hunter2", "-t", "x,y"]);
         assert_eq!(text, "mosip-prov run a -t x,y -e ...");
+        assert_eq!(
+            again(&["mosip-prov", "run", "a", "-T", "60", "--known-hosts", "accept-new"]),
+            "mosip-prov run a -T 60 --known-hosts accept-new"
+        );
         let line = [
             "mosip-prov",
             "run",
